@@ -1,0 +1,1 @@
+"""What is said: the one path of a turn. No models, no I/O."""

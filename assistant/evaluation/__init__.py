@@ -1,0 +1,1 @@
+"""Quality, measured: each figure beside a trivial baseline."""

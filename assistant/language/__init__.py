@@ -1,0 +1,1 @@
+"""Thinks: language models that continue a conversation."""

@@ -1,0 +1,1 @@
+"""Remembers sessions in SQL."""

@@ -1,0 +1,178 @@
+"""The plug-in points, on one page. A class that has these methods is an engine; none needs to inherit.
+
+Engines are built by `app.py` from settings, own at most one worker thread each (`worker.py`), and translate their
+library's exceptions into `errors.py` at their edge. Cancelling any call returns promptly and leaves the engine usable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeAlias
+
+from assistant.types import (
+    Audio,
+    Event,
+    Evidence,
+    Generated,
+    GenerationOptions,
+    Image,
+    Message,
+    Prompt,
+    SessionSummary,
+    Sight,
+    Span,
+    StoredTurn,
+    Transcript,
+    Turn,
+    Usage,
+)
+
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+Responder: TypeAlias = Callable[[Turn, Send], Awaitable[None]]
+
+
+class VoiceActivityDetector(Protocol):
+    """Tells speech from other sound."""
+
+    async def speech_spans(self, audio: Audio) -> tuple[Span, ...]:
+        """Where somebody speaks, in order, not overlapping; empty when nobody does."""
+        ...
+
+    async def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class SpeechRecognizer(Protocol):
+    """Turns speech into text."""
+
+    async def transcribe(self, audio: Audio, *, language: str | None = None) -> Transcript:
+        """The words of a recording at any sample rate.
+
+        Silence and noise give an empty `text`.
+
+        Raises:
+            RecognitionError: The model failed.
+            UnsupportedLanguageError: `language` is not one the model knows.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class VisionEncoder(Protocol):
+    """Looks at pictures."""
+
+    async def encode(self, image: Image) -> Sight:
+        """What is in the picture.
+
+        Raises:
+            VisionError: The model failed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """Continues a conversation."""
+
+    @property
+    def name(self) -> str:
+        """The model, as users know it."""
+        ...
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens prompt and reply may have together."""
+        ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """How many tokens the messages take as a prompt, template included."""
+        ...
+
+    def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncIterator[Generated]:
+        """The reply, piece by piece; the last piece carries `finish_reason` and `usage`.
+
+        Closing the iterator stops the model.
+
+        Raises:
+            ContextLengthError: The prompt does not fit.
+            GenerationError: The model failed.
+        """
+        ...
+
+    async def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[float, ...]:
+        """The log-probability of each candidate as the whole reply (natural logarithm, summed over its tokens)."""
+        ...
+
+    async def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class SpeechSynthesizer(Protocol):
+    """Speaks."""
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes it can speak."""
+        ...
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Voice names it can speak with, the default first."""
+        ...
+
+    def synthesize(self, text: str, *, language: str, voice: str | None = None, speed: float = 1.0) -> AsyncIterator[Audio]:
+        """The text aloud, in pieces of one sample rate, the first as early as the model allows.
+
+        `text` is already normalised for speech. Text without a speakable character yields nothing.
+
+        Raises:
+            SynthesisError: The model failed.
+            UnsupportedLanguageError: The language is not in `languages`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class MemoryStore(Protocol):
+    """Remembers sessions. What `begin` and `finish` acknowledged survives a crash of the process."""
+
+    async def begin(self, turn: Turn, *, user_text: str, language: str, evidence: Sequence[Evidence]) -> None:
+        """Write what the user said and showed, before any language model runs. The session is made if it is new."""
+        ...
+
+    async def finish(
+        self, session_id: str, turn_id: str, *, reply_text: str, status: str, usage: Usage, timings_ms: dict[str, float]
+    ) -> None:
+        """Write the reply; `status` is "done", "interrupted" or "failed"."""
+        ...
+
+    async def history(self, session_id: str, *, limit: int) -> tuple[StoredTurn, ...]:
+        """The newest turns, oldest first; empty for a session that does not exist."""
+        ...
+
+    async def sessions(self, *, limit: int) -> tuple[SessionSummary, ...]:
+        """Sessions, the newest first."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """Forget a session with its turns, and the attachments that no other session uses.
+
+        Raises:
+            NotFoundError: There is no such session.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release the database."""
+        ...

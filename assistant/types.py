@@ -1,0 +1,333 @@
+"""The nouns of the program, immutable.
+
+Array names end in their dimensions:
+`B` batch, `T` samples, `F` frames, `H W C` picture, `P` patches, `V` vision width, `N` visual tokens,
+`L` text tokens, `D` model width.
+Quantities end in their unit: `_s _ms _hz _px _tokens _bytes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """Decoded mono sound: float32 samples in [-1, 1]."""
+
+    samples_T: NDArray[np.float32]
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples_T) / self.sample_rate_hz
+
+    def to_wav(self) -> bytes:
+        """The sound as a 16-bit PCM WAV file."""
+        import io
+        import wave
+
+        pcm_T = (np.clip(self.samples_T, -1.0, 1.0) * 32767.0).round().astype("<i2")
+        buffer = io.BytesIO()
+        with wave.open(buffer, "wb") as writer:
+            writer.setnchannels(1)
+            writer.setsampwidth(2)
+            writer.setframerate(self.sample_rate_hz)
+            writer.writeframes(pcm_T.tobytes())
+        return buffer.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write a 16-bit PCM WAV file and return its path."""
+        target = Path(path)
+        target.write_bytes(self.to_wav())
+        return target
+
+    @staticmethod
+    def join(parts: tuple[Audio, ...] | list[Audio]) -> Audio:
+        """Parts of one sample rate, one after the other.
+
+        Raises:
+            ValueError: There is no part, or the sample rates differ.
+        """
+        if not parts or len({part.sample_rate_hz for part in parts}) != 1:
+            raise ValueError("join needs parts of one sample rate")
+        return Audio(np.concatenate([part.samples_T for part in parts]), parts[0].sample_rate_hz)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A decoded picture, upright RGB, 8 bits a channel, as the models see it."""
+
+    pixels_HWC: NDArray[np.uint8]
+    sha256: str
+    """Of the bytes the picture came from: its name in the store."""
+
+    @property
+    def width_px(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels_HWC.shape[1])
+
+    @property
+    def height_px(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels_HWC.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """Frames sampled from a clip, and its sound track if it has one."""
+
+    frames: tuple[Image, ...]
+    times_s: tuple[float, ...]
+    duration_s: float
+    sound: Audio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time within a recording."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a recording and the words heard in it."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was heard. `text` is empty when nobody spoke."""
+
+    text: str
+    language: str
+    """ISO 639-1 code, or "" when nothing was heard."""
+    duration_s: float
+    segments: tuple[Segment, ...] = ()
+    language_probability: float = 1.0
+    average_log_probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class name and the classifier's confidence in [0, 1]."""
+
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the experts report about one picture; nothing here was made up by a language model."""
+
+    width_px: int
+    height_px: int
+    labels: tuple[Label, ...] = ()
+    text_lines: tuple[str, ...] = ()
+    colours: tuple[Label, ...] = ()
+    """Colour names with the share of the picture they cover."""
+
+    def line(self) -> str:
+        """One honest line of text for a language model that cannot see."""
+        parts = [f"{self.width_px}x{self.height_px} pixels"]
+        if self.labels:
+            parts.append("looks like " + ", ".join(f"{x.name} ({x.confidence:.0%})" for x in self.labels))
+        else:
+            parts.append("no object recognised with confidence")
+        if self.colours:
+            parts.append("main colours " + ", ".join(x.name for x in self.colours))
+        if self.text_lines:
+            parts.append("text read: " + " / ".join(f'"{line}"' for line in self.text_lines))
+        else:
+            parts.append("no text found")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisualTokens:
+    """A picture as embeddings of the language model's width, spliced into its prompt."""
+
+    tokens_ND: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """A picture after perception."""
+
+    evidence: Evidence
+    tokens: VisualTokens | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """All that the language model is given."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOptions:
+    """How to generate. Temperature 0 is greedy; at most one of `choices` and `json_schema` constrains the output."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    json_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens a reply cost. `cached_tokens` of the prompt were already in the KV cache and not computed again."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+FinishReason: TypeAlias = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A piece of generated text; the last piece of a reply carries `finish_reason` and `usage`."""
+
+    text: str
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One thing the user said, showed or typed."""
+
+    session_id: str
+    turn_id: str
+    text: str = ""
+    audio: Audio | None = None
+    images: tuple[Image, ...] = ()
+    speak: bool = False
+    language: str | None = None
+    """ISO 639-1 code the user asks for; None follows what they speak or write."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTurn:
+    """A turn as remembered."""
+
+    turn_id: str
+    session_id: str
+    created_at: str
+    """ISO 8601, UTC."""
+    user_text: str
+    reply_text: str
+    language: str
+    evidence: tuple[Evidence, ...] = ()
+    image_sha256s: tuple[str, ...] = ()
+    status: Literal["open", "done", "interrupted", "failed"] = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session in a list."""
+
+    session_id: str
+    created_at: str
+    updated_at: str
+    turns: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one turn."""
+
+    session_id: str
+    turn_id: str
+    text: str
+    transcript: str
+    language: str
+    evidence: tuple[Evidence, ...] = ()
+    usage: Usage = Usage()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    """`transcribe`, `first_token`, `first_audio`, `total`: milliseconds since the turn arrived; only the stages that ran."""
+    audio: Audio | None = None
+    status: Literal["done", "interrupted"] = "done"
+
+
+# ── events: all that a turn may emit ──
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReady:
+    """The recording was heard."""
+
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSeen:
+    """A picture was looked at; `index` counts the turn's pictures from 0."""
+
+    index: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the reply, as written."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """The next piece of the reply, spoken; `text` is the clause it speaks, as written."""
+
+    audio: Audio
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A stage failed and the turn goes on without it."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCompleted:
+    """The turn is answered and remembered."""
+
+    reply: Reply
+
+
+Event: TypeAlias = TranscriptReady | ImageSeen | TextDelta | AudioDelta | Problem | TurnCompleted
