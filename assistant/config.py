@@ -73,7 +73,7 @@ class SynthesizerSettings(_Section):
 class MemorySettings(_Section):
     """Remembers."""
 
-    history_turns: int = Field(default=24, ge=0, le=1000)
+    history_turns: int = Field(default=200, ge=0, le=1000)
 
 
 class LimitSettings(_Section):

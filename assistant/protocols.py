@@ -6,7 +6,7 @@ library's exceptions into `errors.py` at their edge. Cancelling any call returns
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from assistant.types import (
@@ -95,10 +95,10 @@ class LanguageModel(Protocol):
         """How many tokens the messages take as a prompt, template included."""
         ...
 
-    def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncIterator[Generated]:
+    def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncGenerator[Generated, None]:
         """The reply, piece by piece; the last piece carries `finish_reason` and `usage`.
 
-        Closing the iterator stops the model.
+        Closing the generator (`aclose`) stops the model.
 
         Raises:
             ContextLengthError: The prompt does not fit.
@@ -128,7 +128,7 @@ class SpeechSynthesizer(Protocol):
         """Voice names it can speak with, the default first."""
         ...
 
-    def synthesize(self, text: str, *, language: str, voice: str | None = None, speed: float = 1.0) -> AsyncIterator[Audio]:
+    def synthesize(self, text: str, *, language: str, voice: str | None = None, speed: float = 1.0) -> AsyncGenerator[Audio, None]:
         """The text aloud, in pieces of one sample rate, the first as early as the model allows.
 
         `text` is already normalised for speech. Text without a speakable character yields nothing.

@@ -178,6 +178,8 @@ class Message:
 
     role: Role
     text: str
+    images: tuple[Image, ...] = ()
+    """For models that see; the others are given the evidence in `text`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ class Worker:
         """The call's result. A cancelled waiter returns at once; a call that has started runs to its end unheard."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
-    async def stream(self, items: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+    async def stream(self, items: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
         """The iterator's items as they come. Closing the stream stops the iterator before its next item."""
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[T | _End] = asyncio.Queue()

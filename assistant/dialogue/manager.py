@@ -1,0 +1,238 @@
+"""The one path of a turn: perceive → recall → compose → generate → speak → remember."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Literal
+
+from assistant.dialogue.clauses import ClauseSplitter
+from assistant.dialogue.compose import Percept, compose
+from assistant.errors import AssistantError, EmptyTurnError, UnsupportedLanguageError
+from assistant.protocols import LanguageModel, MemoryStore, Send, SpeechRecognizer, SpeechSynthesizer, VisionEncoder
+from assistant.types import (
+    AudioDelta,
+    Evidence,
+    GenerationOptions,
+    Image,
+    ImageSeen,
+    Problem,
+    Prompt,
+    Reply,
+    StoredTurn,
+    TextDelta,
+    Transcript,
+    TranscriptReady,
+    Turn,
+    TurnCompleted,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueOptions:
+    """What the manager is told once."""
+
+    system_prompt: str
+    picture_note: str
+    generation: GenerationOptions = GenerationOptions()
+    history_turns: int = 200
+    voice: str | None = None
+    speed: float = 1.0
+    first_clause_words: int = 3
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What has been said so far in this turn, and when."""
+
+    started: float
+    clock: Callable[[], float]
+    text: str = ""
+    usage: Usage = field(default_factory=Usage)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, stage: str) -> None:
+        """Note the first time a stage is reached."""
+        self.timings_ms.setdefault(stage, round((self.clock() - self.started) * 1000, 1))
+
+
+class DialogueManager:
+    """Answers committed turns. It holds no session state, so any process can answer any turn."""
+
+    def __init__(
+        self,
+        *,
+        recognizer: SpeechRecognizer,
+        vision: VisionEncoder,
+        language_model: LanguageModel,
+        synthesizer: SpeechSynthesizer,
+        memory: MemoryStore,
+        options: DialogueOptions,
+        spoken: Callable[[str, str], str],
+        identify_language: Callable[[str], str],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Put the engines together.
+
+        Args:
+            recognizer: Hears.
+            vision: Sees.
+            language_model: Thinks.
+            synthesizer: Speaks.
+            memory: Remembers.
+            options: Prompts and numbers.
+            spoken: Text as written and its language → text as spoken.
+            identify_language: Text → ISO 639-1 code.
+            clock: Seconds, monotonic.
+        """
+        self._recognizer = recognizer
+        self._vision = vision
+        self._language_model = language_model
+        self._synthesizer = synthesizer
+        self._memory = memory
+        self._options = options
+        self._spoken = spoken
+        self._identify_language = identify_language
+        self._clock = clock
+
+    async def respond(self, turn: Turn, send: Send) -> None:
+        """Answer a turn: a `Responder`.
+
+        Cancelling it is how one interrupts: what was said so far is remembered as interrupted.
+
+        Raises:
+            EmptyTurnError: Nothing was said, typed or shown.
+            AssistantError: An engine or the store failed; what the user said is already stored.
+        """
+        progress = _Progress(self._clock(), self._clock)
+        transcript, evidence = await self._perceive(turn, send, progress)
+        percept = _percept(turn, transcript, evidence)
+        language = turn.language or (transcript.language if transcript and transcript.text else "")
+        language = language or self._identify_language(turn.text)
+        history = await self._memory.history(turn.session_id, limit=self._options.history_turns)
+        prompt = self._compose(history, percept)
+        await self._memory.begin(turn, user_text=percept.text, language=language, evidence=evidence)
+        status: Literal["done", "interrupted", "failed"] = "interrupted"
+        try:
+            await self._generate_and_speak(turn, prompt, language, send, progress)
+            status = "done"
+        except AssistantError:
+            status = "failed"
+            raise
+        finally:
+            progress.mark("total")
+            await asyncio.shield(self._remember(turn, status, progress))
+        reply = Reply(
+            session_id=turn.session_id,
+            turn_id=turn.turn_id,
+            text=progress.text,
+            transcript=transcript.text if transcript else "",
+            language=language,
+            evidence=evidence,
+            usage=progress.usage,
+            timings_ms=dict(progress.timings_ms),
+        )
+        await send(TurnCompleted(reply))
+
+    async def _perceive(self, turn: Turn, send: Send, progress: _Progress) -> tuple[Transcript | None, tuple[Evidence, ...]]:
+        async def hear() -> Transcript | None:
+            if turn.audio is None:
+                return None
+            transcript = await self._recognizer.transcribe(turn.audio, language=turn.language)
+            progress.mark("transcribe")
+            await send(TranscriptReady(transcript))
+            return transcript
+
+        async def see(index: int, image: Image) -> Evidence:
+            sight = await self._vision.encode(image)
+            await send(ImageSeen(index, sight.evidence))
+            return sight.evidence
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                hearing = group.create_task(hear())
+                seeing = [group.create_task(see(i, image)) for i, image in enumerate(turn.images)]
+        except* AssistantError as failures:
+            raise _first(failures) from failures
+        if seeing:
+            progress.mark("see")
+        return hearing.result(), tuple(task.result() for task in seeing)
+
+    def _compose(self, history: tuple[StoredTurn, ...], percept: Percept) -> Prompt:
+        return compose(
+            self._options.system_prompt,
+            [turn for turn in history if turn.status != "failed"],
+            percept,
+            picture_note=self._options.picture_note,
+            budget_tokens=self._language_model.context_tokens - self._options.generation.max_tokens,
+            count_tokens=self._language_model.count_tokens,
+        )
+
+    async def _generate_and_speak(self, turn: Turn, prompt: Prompt, language: str, send: Send, progress: _Progress) -> None:
+        clauses: asyncio.Queue[str | None] = asyncio.Queue()
+        try:
+            async with asyncio.TaskGroup() as group:
+                if turn.speak:
+                    group.create_task(self._speak(clauses, language, send, progress))
+                await self._generate(prompt, clauses, send, progress)
+        except* AssistantError as failures:
+            raise _first(failures) from failures
+
+    async def _generate(self, prompt: Prompt, clauses: asyncio.Queue[str | None], send: Send, progress: _Progress) -> None:
+        splitter = ClauseSplitter(first_words=self._options.first_clause_words)
+        async with aclosing(self._language_model.generate(prompt, self._options.generation)) as pieces:
+            async for piece in pieces:
+                progress.usage = piece.usage or progress.usage
+                if piece.text:
+                    progress.mark("first_token")
+                    progress.text += piece.text
+                    for clause in splitter.feed(piece.text):
+                        clauses.put_nowait(clause)
+                    await send(TextDelta(piece.text))
+        for clause in splitter.finish():
+            clauses.put_nowait(clause)
+        clauses.put_nowait(None)
+
+    async def _speak(self, clauses: asyncio.Queue[str | None], language: str, send: Send, progress: _Progress) -> None:
+        """Synthesis of one clause while the next is generated; a failure costs the voice, never the text."""
+        while (clause := await clauses.get()) is not None:
+            try:
+                speech = self._synthesizer.synthesize(
+                    self._spoken(clause, language), language=language, voice=self._options.voice, speed=self._options.speed
+                )
+                async with aclosing(speech) as pieces:
+                    async for audio in pieces:
+                        progress.mark("first_audio")
+                        await send(AudioDelta(audio, clause))
+            except AssistantError as error:
+                what = "the reply is text only" if isinstance(error, UnsupportedLanguageError) else "the voice stopped"
+                await send(Problem(error.code, f"{what}: {error}", error.hint))
+                return
+
+    async def _remember(self, turn: Turn, status: str, progress: _Progress) -> None:
+        await self._memory.finish(
+            turn.session_id,
+            turn.turn_id,
+            reply_text=progress.text,
+            status=status,
+            usage=progress.usage,
+            timings_ms=progress.timings_ms,
+        )
+
+
+def _percept(turn: Turn, transcript: Transcript | None, evidence: tuple[Evidence, ...]) -> Percept:
+    text = "\n".join(part for part in (turn.text, transcript.text if transcript else "") if part.strip())
+    if not text and not turn.images:
+        if turn.audio is not None:
+            raise EmptyTurnError("nobody speaks in the recording", hint="check the microphone, or type the question")
+        raise EmptyTurnError("the turn is empty", hint="say, type or show something")
+    return Percept(text, evidence, turn.images)
+
+
+def _first(failures: ExceptionGroup[AssistantError]) -> AssistantError:
+    error = failures.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error

@@ -1,0 +1,73 @@
+"""Pictures on disk, content-addressed: one file for each sha256, whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import PIL.Image
+
+from assistant.errors import NotFoundError, StorageError, StorageFullError
+from assistant.types import Image
+
+_JPEG_QUALITY = 92
+
+
+class AttachmentFolder:
+    """Keeps pictures as the models saw them: upright, without the original's metadata."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, sha256: str) -> Path:
+        """Where the picture with this hash lies or would lie."""
+        return self._folder / sha256[:2] / f"{sha256}.jpg"
+
+    def save(self, image: Image) -> Path:
+        """Write the picture if it is not there yet.
+
+        Raises:
+            StorageFullError: The disk is full; no half file is left.
+            StorageError: The folder cannot be written.
+        """
+        target = self.path(image.sha256)
+        if target.exists():
+            return target
+        temporary: str | None = None
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+            with os.fdopen(descriptor, "wb") as file:
+                PIL.Image.fromarray(image.pixels_HWC).save(file, "JPEG", quality=_JPEG_QUALITY)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except OSError as error:
+            if temporary:
+                Path(temporary).unlink(missing_ok=True)
+            raise storage_error(error, "the picture was not stored") from error
+        return target
+
+    def read(self, sha256: str) -> bytes:
+        """The stored picture as a JPEG file.
+
+        Raises:
+            NotFoundError: There is no picture with this hash.
+        """
+        try:
+            return self.path(sha256).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFoundError(f"there is no picture {sha256[:12]}") from error
+
+    def remove(self, sha256: str) -> None:
+        """Delete the picture if it is there."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+def storage_error(error: OSError, what: str) -> StorageError:
+    """The error for a failed write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError(f"{what}: the disk is full", hint="free some space or set data_dir to another disk")
+    return StorageError(f"{what}: {error.strerror}", hint="check that data_dir can be written")

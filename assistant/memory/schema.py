@@ -1,0 +1,56 @@
+"""The tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+VERSION = 1
+"""Kept in SQLite's `user_version`; a database of another version is refused."""
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+
+class SessionRow(Base):
+    """A conversation."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    created_at: Mapped[str] = mapped_column(String(32))
+    updated_at: Mapped[str] = mapped_column(String(32), index=True)
+
+
+class TurnRow(Base):
+    """What the user said and what was answered. `number` orders the turns of all sessions as they were begun."""
+
+    __tablename__ = "turns"
+    __table_args__ = (
+        UniqueConstraint("session_id", "turn_id"),
+        Index("turns_by_session", "session_id", "number"),
+        {"sqlite_autoincrement": True},
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    turn_id: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[str] = mapped_column(String(32))
+    user_text: Mapped[str] = mapped_column(Text)
+    reply_text: Mapped[str] = mapped_column(Text, default="")
+    language: Mapped[str] = mapped_column(String(8))
+    status: Mapped[str] = mapped_column(String(16), default="open")
+    evidence: Mapped[list[dict[str, object]]] = mapped_column(JSON, default=list)
+    usage: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    timings_ms: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
+    images: Mapped[list[TurnImageRow]] = relationship(
+        order_by="TurnImageRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+
+
+class TurnImageRow(Base):
+    """A picture shown in a turn; the file is named after the sha256."""
+
+    __tablename__ = "turn_images"
+    turn_number: Mapped[int] = mapped_column(ForeignKey("turns.number", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
