@@ -46,7 +46,8 @@ class ChatTemplate:
         start, end = tokenizer.control_id(_START), tokenizer.control_id(_END)
         if start is None or end is None:
             raise WeightsCorruptError(
-                f"the model has no {_START} and {_END}", hint="use an instruct model that speaks ChatML, or the engine 'transformers'"
+                f"the model has no {_START} and {_END}",
+                hint="use an instruct model that speaks ChatML, or the engine 'transformers'",
             )
         self._tokenizer = tokenizer
         self._start, self._end = start, end

@@ -42,7 +42,9 @@ class ConstraintCompiler:
             return None
         failed, messages = LLMatcher.validate_grammar_with_warnings(grammar, self._tokenizer)
         if failed:
-            raise InputError(f"json_schema cannot be followed: {messages[0]}", hint="use types, properties, items, enum, pattern, anyOf")
+            raise InputError(
+                f"json_schema cannot be followed: {messages[0]}", hint="use type, properties, items, enum, const, pattern and anyOf"
+            )
         return Constraint(LLMatcher(self._tokenizer, grammar, log_level=0), self._tokenizer.vocab_size)
 
 
@@ -99,6 +101,6 @@ def _grammar(options: GenerationOptions) -> str | None:
 
 def _json_grammar(schema: Mapping[str, Any]) -> str:
     try:
-        return str(LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_COMPACT_JSON))
+        return str(LLMatcher.grammar_from_json_schema(json.dumps({**schema, "x-guidance": _COMPACT_JSON})))
     except (TypeError, ValueError) as error:
         raise InputError(f"json_schema is not JSON: {error}", hint="give a JSON schema") from error

@@ -27,9 +27,7 @@ _CONTROL, _USER_DEFINED, _UNUSED = 3, 4, 5
 _LONGEST_RUN = 1000
 _LONG_RUN = re.compile(rf"(?:\S{{{_LONGEST_RUN}}}|\s{{{_LONGEST_RUN}}})")
 
-_QWEN2_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+_QWEN2_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
 class Tokenizer:
@@ -107,7 +105,7 @@ class TextStream:
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a converted folder (`checkpoint.convert`): its `tokenizer.json`, written now if only the GGUF fields are there.
+    """The tokenizer of a converted folder (`checkpoint.convert`); writes its `tokenizer.json` if only the GGUF fields are there.
 
     Raises:
         WeightsCorruptError: The folder has no tokenizer, or one that cannot be used.
@@ -128,7 +126,7 @@ def from_source(source: TokenizerSource) -> Tokenizer:
         raise WeightsCorruptError(f"tokenizer of kind {source.model!r}", hint="only byte-level BPE (gpt2) is read")
     if pre_tokenizer not in _PRE_TOKENIZERS:
         known = ", ".join(_PRE_TOKENIZERS)
-        raise WeightsCorruptError(f"unknown pre-tokenizer {pre_tokenizer!r}", hint=f"known: {known}; convert the model to one of these")
+        raise WeightsCorruptError(f"unknown pre-tokenizer {pre_tokenizer!r}", hint=f"known: {known}")
     if len(tokens) != len(token_types):
         raise WeightsCorruptError(f"{len(tokens)} tokens with {len(token_types)} types", hint="fetch the file again")
     vocabulary = {
@@ -162,7 +160,7 @@ def _gpt2_words() -> pre_tokenizers.PreTokenizer:
 
 
 def _smollm_words() -> pre_tokenizers.PreTokenizer:
-    return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), _gpt2_words()])
 
 
 def _qwen2_words() -> pre_tokenizers.PreTokenizer:
@@ -204,4 +202,3 @@ def _byte_of_letter() -> dict[str, int]:
     others = (byte for byte in range(256) if byte not in printable)
     table.update({chr(256 + n): byte for n, byte in enumerate(others)})
     return table
-

@@ -1,0 +1,271 @@
+"""A language model in this process: a GGUF file or safetensors folder, run by this project's own decoder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError
+from assistant.language.chat_template import ChatTemplate, MediaSpan
+from assistant.language.checkpoint import convert
+from assistant.language.constraint import ConstraintCompiler
+from assistant.language.decoder import Decoder
+from assistant.language.prefix_cache import Key, PrefixCache, Slot
+from assistant.language.reply import Reply
+from assistant.language.tokenizer import TextStream, open_tokenizer
+from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, VisualTokens
+from assistant.worker import Worker
+
+# Read this many tokens between two looks at whether the caller is still there.
+_CHUNK_TOKENS = 128
+_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A prompt, position by position; `visual` has the embedding of each position that is a visual token."""
+
+    keys: list[Key]
+    visual: dict[int, Tensor]
+
+
+class EmbeddedModel:
+    """A small instruct model on the processor, its KV cache kept from turn to turn."""
+
+    def __init__(
+        self,
+        source: Path,
+        *,
+        cache_dir: Path,
+        name: str,
+        context_tokens: int,
+        threads: int,
+        slots: int = 2,
+        visual_tokens: Callable[[Image], VisualTokens] | None = None,
+    ) -> None:
+        """Convert the model if this was not done before, and map it.
+
+        Args:
+            source: A GGUF file, or a folder with `config.json` and safetensors.
+            cache_dir: Where converted models are kept.
+            name: The model, as users know it.
+            context_tokens: Of prompt and reply together; at most what the model was trained for.
+            threads: Of the processor.
+            slots: How many conversations are kept in the KV cache.
+            visual_tokens: Turns a picture into embeddings of the model's width. Without it the model is blind and the pictures
+                of a prompt are left to the evidence in its text.
+
+        Raises:
+            WeightsError: The model is missing or cannot be used.
+        """
+        folder = convert(source, cache_dir)
+        self._tokenizer = open_tokenizer(folder)
+        self._template = ChatTemplate(self._tokenizer)
+        self._decoder = Decoder.load(folder, threads=threads)
+        self._name = name
+        self._context_tokens = min(context_tokens, self._decoder.config.context_tokens)
+        self._prefixes = PrefixCache(self._decoder, tokens=self._context_tokens, slots=slots)
+        self._visual_tokens = visual_tokens
+        self._constraints: ConstraintCompiler | None = None
+        self._worker = Worker("language")
+
+    @property
+    def name(self) -> str:
+        """The model, as users know it."""
+        return self._name
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens prompt and reply may have together."""
+        return self._context_tokens
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """How many tokens the messages take as a prompt, template included and pictures not."""
+        return len(self._template.token_ids(messages))
+
+    async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncIterator[Generated]:
+        """The reply, piece by piece; the last piece carries `finish_reason` and `usage`.
+
+        Raises:
+            ContextLengthError: The prompt does not fit.
+            InputError: The prompt is empty, or its constraint cannot be followed.
+            GenerationError: The model failed.
+        """
+        async with aclosing(self._worker.stream(lambda: self._generate(prompt, options))) as pieces:
+            async for piece in pieces:
+                if piece is not None:
+                    yield piece
+
+    async def generate_batch(self, prompts: Sequence[Prompt], options: GenerationOptions) -> tuple[Generated, ...]:
+        """Whole replies to many prompts, in order, several at a time. For evaluation and batch work: nothing is kept in the cache.
+
+        Raises:
+            ContextLengthError: A prompt does not fit.
+            GenerationError: The model failed.
+        """
+        texts = [self._read(prompt) for prompt in prompts]
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i].keys))
+        replies: dict[int, Generated] = {}
+        for start in range(0, len(order), _BATCH):
+            chosen = order[start : start + _BATCH]
+            batch = [texts[i] for i in chosen]
+            replies.update(zip(chosen, await self._worker.run(partial(self._batch, batch, options)), strict=True))
+        return tuple(replies[i] for i in range(len(texts)))
+
+    async def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[float, ...]:
+        """The log-probability of each candidate as the whole reply, the end of the reply included.
+
+        Raises:
+            ContextLengthError: The prompt and a candidate do not fit.
+            GenerationError: The model failed.
+        """
+        return await self._worker.run(lambda: self._score(prompt, candidates))
+
+    async def warm_up(self, messages: Sequence[Message]) -> None:
+        """Read the messages ahead of time, so that prompts that begin with them start sooner."""
+        await self._worker.run(lambda: self._warm_up(messages))
+
+    async def close(self) -> None:
+        """Free the model."""
+        await self._worker.close()
+
+    # ── in the worker's thread ──
+
+    def _generate(self, prompt: Prompt, options: GenerationOptions) -> Iterator[Generated | None]:
+        """Pieces of the reply; None where there is nothing to show yet, so that a closed stream is noticed."""
+        text = self._read(prompt)
+        reply = self._reply(text, options)
+        slot = self._prefixes.take(text.keys)
+        cached_tokens = len(slot.read)
+        try:
+            while len(text.keys) - len(slot.read) > _CHUNK_TOKENS:
+                self._feed(slot, text, len(slot.read) + _CHUNK_TOKENS)
+                yield None
+            logits_V = self._feed(slot, text, len(text.keys))
+            while True:
+                shown = reply.advance(logits_V)
+                if reply.finish_reason is not None:
+                    yield reply.last(shown, prompt_tokens=len(text.keys), cached_tokens=cached_tokens)
+                    return
+                yield Generated(shown) if shown else None
+                text.keys.append(reply.token_id)
+                logits_V = self._feed(slot, text, len(text.keys))
+        except (RuntimeError, ValueError, MemoryError) as error:
+            self._prefixes.drop(slot)
+            raise GenerationError(f"the language model failed: {error}", hint="try again") from error
+
+    def _score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[float, ...]:
+        text = self._read(prompt)
+        end_id = self._template.end_ids[0]
+        slot = self._prefixes.take(text.keys)
+        try:
+            after_prompt_V = self._feed(slot, text, len(text.keys))
+            scores = []
+            for candidate in candidates:
+                ids = [*self._tokenizer.encode(candidate), end_id]
+                self._check_room(len(text.keys) + len(ids) - 1)
+                scores.append(self._log_probability(slot, ids, after_prompt_V))
+                slot.truncate(len(text.keys))
+            return tuple(scores)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            self._prefixes.drop(slot)
+            raise GenerationError(f"the language model failed: {error}", hint="try again") from error
+
+    def _log_probability(self, slot: Slot, ids: list[int], before_V: Tensor) -> float:
+        """Of `ids` after what the slot has read; `before_V` predicts the first of them."""
+        logits_LV = before_V[None]
+        if len(ids) > 1:
+            embeddings_BLD = self._decoder.embed(torch.tensor([ids[:-1]]))
+            logits_LV = torch.cat([logits_LV, self._decoder.forward(embeddings_BLD, slot.cache, all_positions=True)[0]])
+            slot.read += ids[:-1]
+        return float(torch.log_softmax(logits_LV.double(), dim=-1)[torch.arange(len(ids)), torch.tensor(ids)].sum())
+
+    def _warm_up(self, messages: Sequence[Message]) -> None:
+        text = self._text(messages, reply=False)
+        self._check_room(len(text.keys))
+        self._feed(self._prefixes.take(text.keys), text, len(text.keys))
+
+    def _batch(self, texts: list[_Text], options: GenerationOptions) -> list[Generated]:
+        replies = [self._reply(text, options) for text in texts]
+        longest = max(len(text.keys) for text in texts)
+        padding = [longest - len(text.keys) for text in texts]
+        room = min(self._context_tokens, longest + options.max_tokens)
+        cache = self._decoder.new_cache(tokens=room, batch=len(texts), padding_B=padding)
+        shown = [""] * len(texts)
+        empty_D = self._decoder.embed(torch.zeros(1, 1, dtype=torch.long))[0]
+        rows = [
+            torch.cat([empty_D.expand(n, -1), self._embed(text, 0, len(text.keys))]) for n, text in zip(padding, texts, strict=True)
+        ]
+        embeddings_BLD = torch.stack(rows)
+        try:
+            while True:
+                logits_BV = self._decoder.forward(embeddings_BLD, cache)
+                for i, reply in enumerate(replies):
+                    if reply.finish_reason is None:
+                        shown[i] += reply.advance(logits_BV[i])
+                if all(reply.finish_reason is not None for reply in replies) or cache.length >= room:
+                    break
+                embeddings_BLD = self._decoder.embed(torch.tensor([[reply.token_id] for reply in replies]))
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise GenerationError(f"the language model failed: {error}", hint="try again") from error
+        return [
+            reply.last(said, prompt_tokens=len(text.keys), cached_tokens=0)
+            for reply, said, text in zip(replies, shown, texts, strict=True)
+        ]
+
+    def _reply(self, text: _Text, options: GenerationOptions) -> Reply:
+        constraint = None
+        if options.choices or options.json_schema is not None:
+            if self._constraints is None:
+                self._constraints = ConstraintCompiler(self._tokenizer.backend.to_str(), self._template.end_ids)
+            constraint = self._constraints.compile(options)
+        room_tokens = self._context_tokens - len(text.keys)
+        end_ids = frozenset(self._template.end_ids)
+        return Reply(TextStream(self._tokenizer), options, end_ids=end_ids, constraint=constraint, room_tokens=room_tokens)
+
+    def _read(self, prompt: Prompt) -> _Text:
+        if not prompt.messages:
+            raise EmptyTurnError("the prompt has no message", hint="give at least one message")
+        text = self._text(prompt.messages, reply=True)
+        self._check_room(len(text.keys))
+        return text
+
+    def _text(self, messages: Sequence[Message], *, reply: bool) -> _Text:
+        text = _Text([], {})
+        for span in self._template.spans(messages, pictures=self._visual_tokens is not None, reply=reply):
+            if isinstance(span, MediaSpan):
+                assert self._visual_tokens is not None
+                for n, row_D in enumerate(torch.from_numpy(self._visual_tokens(span.image).tokens_ND)):
+                    text.visual[len(text.keys)] = row_D
+                    text.keys.append((span.image.sha256, n))
+            else:
+                text.keys.extend(span.ids)
+        return text
+
+    def _check_room(self, tokens: int) -> None:
+        if tokens >= self._context_tokens:
+            raise ContextLengthError(
+                f"the prompt takes {tokens} tokens, the context has {self._context_tokens}",
+                hint="shorten it or begin a new session",
+            )
+
+    def _feed(self, slot: Slot, text: _Text, end: int) -> Tensor:
+        """Read the text up to `end` and return what the model predicts there."""
+        start = len(slot.read)
+        logits_BV = self._decoder.forward(self._embed(text, start, end)[None], slot.cache)
+        slot.read += text.keys[start:end]
+        return logits_BV[0]
+
+    def _embed(self, text: _Text, start: int, end: int) -> Tensor:
+        keys = text.keys[start:end]
+        embeddings_LD = self._decoder.embed(torch.tensor([[key if isinstance(key, int) else 0 for key in keys]]))[0]
+        for position in range(start, end):
+            if position in text.visual:
+                embeddings_LD[position - start] = text.visual[position].to(embeddings_LD.dtype)
+        return embeddings_LD

@@ -1,0 +1,71 @@
+"""Keeps what the model has already read, so that the next turn of a conversation reads only what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from assistant.language.decoder import Decoder, KeyValueCache
+
+Key: TypeAlias = int | tuple[str, int]
+"""What stands at a position: a token id, or a picture's sha256 and the number of its visual token."""
+
+
+class Slot:
+    """Keys and values of one text, and the keys of what was read."""
+
+    def __init__(self, cache: KeyValueCache) -> None:
+        self.cache = cache
+        self.read: list[Key] = []
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` positions."""
+        self.cache.truncate(length)
+        del self.read[length:]
+
+
+class PrefixCache:
+    """A few slots, the least recently used given away first."""
+
+    def __init__(self, decoder: Decoder, *, tokens: int, slots: int) -> None:
+        """Start empty.
+
+        Args:
+            decoder: Whose keys and values are kept.
+            tokens: Positions a slot has room for.
+            slots: How many texts are kept; this bounds the memory.
+        """
+        self._decoder = decoder
+        self._tokens = tokens
+        self._limit = slots
+        self._slots: list[Slot] = []
+        """The least recently used first."""
+
+    def take(self, wanted: Sequence[Key]) -> Slot:
+        """The slot that has read most of the beginning of `wanted`, cut to that beginning.
+
+        At least the last position is left to read: its logits are what the caller is after.
+        """
+        shared = [_shared(slot.read, wanted) for slot in self._slots]
+        best = max(range(len(shared)), key=shared.__getitem__, default=None)
+        # A text that goes another way within its first half is another conversation: leave it whole while there is room.
+        if best is None or (len(self._slots) < self._limit and shared[best] < len(self._slots[best].read) / 2):
+            slot, length = Slot(self._decoder.new_cache(tokens=self._tokens)), 0
+        else:
+            slot, length = self._slots.pop(best), min(shared[best], len(wanted) - 1)
+        slot.truncate(length)
+        self._slots.append(slot)
+        return slot
+
+    def drop(self, slot: Slot) -> None:
+        """Forget a slot that may be in disorder."""
+        self._slots = [kept for kept in self._slots if kept is not slot]
+
+
+def _shared(left: Sequence[Key], right: Sequence[Key]) -> int:
+    n = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        n += 1
+    return n
