@@ -43,6 +43,8 @@ class DialogueOptions:
     voice: str | None = None
     speed: float = 1.0
     first_clause_words: int = 3
+    model_languages: frozenset[str] | None = None
+    """What the language model answers in; None when nobody knows."""
 
 
 @dataclass(slots=True)
@@ -115,6 +117,12 @@ class DialogueManager:
         language = language or self._identify_language(turn.text)
         history = await self._memory.history(turn.session_id, limit=self._options.history_turns)
         prompt = self._compose(history, percept)
+        known = self._options.model_languages
+        if known is not None and language not in known:
+            model = self._language_model.name
+            await send(
+                Problem("unsupported_language", f"{model} does not know the language {language!r}", f"it knows: {_list(known)}")
+            )
         await self._memory.begin(turn, user_text=percept.text, language=language, evidence=evidence)
         status: Literal["done", "interrupted", "failed"] = "interrupted"
         try:
@@ -231,6 +239,10 @@ def _percept(turn: Turn, transcript: Transcript | None, evidence: tuple[Evidence
             raise EmptyTurnError("nobody speaks in the recording", hint="check the microphone, or type the question")
         raise EmptyTurnError("the turn is empty", hint="say, type or show something")
     return Percept(text, evidence, turn.images)
+
+
+def _list(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _first(failures: ExceptionGroup[AssistantError]) -> AssistantError:

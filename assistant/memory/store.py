@@ -121,7 +121,7 @@ class SqlMemory:
             with Session(self._engine) as session:
                 return tuple(
                     SessionSummary(row.id, row.created_at, row.updated_at, count, (text or "")[:_TITLE_CHARACTERS])
-                    for row, count, text in session.execute(query).tuples()
+                    for row, count, text in session.execute(query)
                 )
 
         return await self._run(read)

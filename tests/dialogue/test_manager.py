@@ -1,0 +1,159 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.dialogue.manager import DialogueManager, DialogueOptions
+from assistant.errors import EmptyTurnError, GenerationError, RecognitionError, SynthesisError
+from assistant.memory.store import SqlMemory
+from assistant.testing import ScriptedLanguageModel, ScriptedRecognizer, ScriptedSynthesizer, ScriptedVision
+from assistant.types import Audio, AudioDelta, Event, Image, ImageSeen, Problem, TextDelta, TranscriptReady, Turn, TurnCompleted
+
+SPEECH = Audio(np.zeros(16_000, np.float32), 16_000)
+PHOTO = Image(np.zeros((3, 4, 3), np.uint8), "ab" * 32)
+
+
+@dataclass
+class Desk:
+    """A manager over scripted engines and a real store, and the events it sent."""
+
+    memory: SqlMemory
+    recognizer: ScriptedRecognizer = field(default_factory=ScriptedRecognizer)
+    vision: ScriptedVision = field(default_factory=ScriptedVision)
+    language_model: ScriptedLanguageModel = field(default_factory=ScriptedLanguageModel)
+    synthesizer: ScriptedSynthesizer = field(default_factory=ScriptedSynthesizer)
+    events: list[Event] = field(default_factory=list)
+    third_word: asyncio.Event = field(default_factory=asyncio.Event)
+    options: DialogueOptions = DialogueOptions(system_prompt="Be brief.", picture_note="[Picture {number}: {evidence}]")
+
+    async def respond(self, turn: Turn) -> None:
+        manager = DialogueManager(
+            recognizer=self.recognizer,
+            vision=self.vision,
+            language_model=self.language_model,
+            synthesizer=self.synthesizer,
+            memory=self.memory,
+            options=self.options,
+            spoken=lambda text, language: text.strip(),
+            identify_language=lambda text: "en",
+        )
+
+        async def send(event: Event) -> None:
+            self.events.append(event)
+            if len(self.sent(TextDelta)) == 3:
+                self.third_word.set()
+
+        await manager.respond(turn, send)
+
+    def sent(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    memory = SqlMemory(tmp_path)
+    yield Desk(memory)
+    await memory.close()
+
+
+def turn(
+    text: str = "", *, number: int = 1, audio: Audio | None = None, images: tuple[Image, ...] = (), speak: bool = False
+) -> Turn:
+    return Turn("alice", f"turn-{number}", text, audio, images, speak)
+
+
+async def test_a_spoken_question_about_a_picture_is_heard_seen_answered_and_remembered(desk: Desk) -> None:
+    desk.recognizer.script = ["What is this?"]
+    desk.language_model.script = ["It is a cat."]
+    await desk.respond(turn(audio=SPEECH, images=(PHOTO,), speak=True))
+    kinds = [type(event) for event in desk.events]
+    assert {TranscriptReady, ImageSeen} == set(kinds[:2])
+    assert kinds[-1] is TurnCompleted
+    done = desk.events[-1]
+    assert isinstance(done, TurnCompleted)
+    assert (done.reply.transcript, done.reply.text) == ("What is this?", "It is a cat.")
+    assert set(done.reply.timings_ms) == {"transcribe", "see", "first_token", "first_audio", "total"}
+    (stored,) = await desk.memory.history("alice", limit=5)
+    assert (stored.user_text, stored.reply_text, stored.status) == ("What is this?", "It is a cat.", "done")
+    assert stored.evidence[0].labels[0].name == "cat"
+    assert await desk.memory.image(PHOTO.sha256)
+
+
+async def test_a_follow_up_is_given_what_was_said_and_seen_before(desk: Desk) -> None:
+    await desk.respond(turn("What is this?", images=(PHOTO,)))
+    await desk.respond(turn("Are you sure?", number=2))
+    texts = [message.text for message in desk.language_model.prompts[1].messages]
+    assert "looks like cat (100%)" in texts[1]
+    assert texts[2:] == ["Hello, how can I help?", "Are you sure?"]
+
+
+async def test_the_first_clause_is_spoken_before_the_text_is_complete(desk: Desk) -> None:
+    desk.language_model = ScriptedLanguageModel(["Yes it is open, and it closes late this evening."], pause_s=0.005)
+    await desk.respond(turn("Is it open?", speak=True))
+    kinds = [type(event) for event in desk.events]
+    assert kinds.index(AudioDelta) < len(kinds) - 1 - kinds[::-1].index(TextDelta)
+    assert desk.synthesizer.spoken == ["Yes it is open,", "and it closes late this evening."]
+
+
+async def test_a_failing_voice_costs_the_voice_and_not_the_text(desk: Desk) -> None:
+    desk.synthesizer.error = SynthesisError("no sound", hint="turn it on")
+    await desk.respond(turn("Hello", speak=True))
+    (problem,) = desk.sent(Problem)
+    assert problem == Problem("synthesis_failed", "the voice stopped: no sound", "turn it on")
+    assert isinstance(desk.events[-1], TurnCompleted)
+
+
+async def test_a_language_without_a_voice_is_said_and_answered_in_text(desk: Desk) -> None:
+    desk.recognizer.language = "fr"
+    await desk.respond(turn(audio=SPEECH, speak=True))
+    (problem,) = desk.sent(Problem)
+    assert isinstance(problem, Problem)
+    assert problem.code == "unsupported_language"
+    assert isinstance(desk.events[-1], TurnCompleted)
+
+
+async def test_a_language_the_model_does_not_know_is_said(desk: Desk) -> None:
+    desk.options = DialogueOptions("Be brief.", "{number}{evidence}", model_languages=frozenset({"de"}))
+    await desk.respond(turn("Hello"))
+    (problem,) = desk.sent(Problem)
+    assert problem == Problem("unsupported_language", "scripted does not know the language 'en'", "it knows: de")
+
+
+async def test_a_failing_model_leaves_what_the_user_said(desk: Desk) -> None:
+    desk.language_model.script = [GenerationError("out of memory"), "Fine."]
+    with pytest.raises(GenerationError):
+        await desk.respond(turn("Hello"))
+    (stored,) = await desk.memory.history("alice", limit=5)
+    assert (stored.user_text, stored.status) == ("Hello", "failed")
+    await desk.respond(turn("Again", number=2))
+    assert [m.text for m in desk.language_model.prompts[1].messages] == ["Be brief.", "Again"]
+
+
+@pytest.mark.parametrize("make", [lambda: turn("  "), lambda: turn(audio=SPEECH)])
+async def test_a_turn_with_nothing_in_it_is_refused_and_not_stored(desk: Desk, make: Callable[[], Turn]) -> None:
+    desk.recognizer.script = [""]
+    with pytest.raises(EmptyTurnError):
+        await desk.respond(make())
+    assert await desk.memory.history("alice", limit=5) == ()
+
+
+async def test_a_failing_recognizer_ends_the_turn_with_its_own_error(desk: Desk) -> None:
+    desk.recognizer.script = [RecognitionError("broken")]
+    with pytest.raises(RecognitionError, match="broken"):
+        await desk.respond(turn(audio=SPEECH, images=(PHOTO,)))
+
+
+async def test_an_interrupted_reply_is_remembered_as_far_as_it_went(desk: Desk) -> None:
+    desk.language_model = ScriptedLanguageModel(["one two three four five six seven eight"], pause_s=0.02)
+    task = asyncio.create_task(desk.respond(turn("Count", speak=True)))
+    await desk.third_word.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (stored,) = await desk.memory.history("alice", limit=5)
+    assert stored.status == "interrupted"
+    assert stored.reply_text.startswith("one two three")
+    assert "eight" not in stored.reply_text
