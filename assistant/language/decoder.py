@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
+from assistant.errors import WeightsCorruptError
+from assistant.language.checkpoint import CONFIG_FILE, FORMAT, DecoderConfig, layer_file
+from assistant.language.gguf import BlockType, dequantize
+from assistant.language.quantization import Linear, integer_products_are_fast
 
-@dataclass(frozen=True, slots=True)
-class DecoderConfig:
-    """The shape of a decoder."""
-
-    architecture: Literal["llama", "qwen2"]
-    vocabulary_size: int
-    width: int
-    """D, of the residual stream."""
-    layers: int
-    heads: int
-    key_value_heads: int
-    head_width: int
-    intermediate_width: int
-    rope_theta: float
-    rms_epsilon: float
-    context_tokens: int
-    """The longest context it was trained for."""
-    tied_embeddings: bool
+__all__ = ["Decoder", "DecoderConfig", "KeyValueCache"]
 
 
 class KeyValueCache:
-    """Keys and values of the tokens seen so far, for B sequences in step."""
+    """Keys and values of the positions seen so far, for B sequences in step."""
 
-    length: int
-    """Positions filled, padding included."""
-    capacity: int
-    """Positions there is room for."""
+    def __init__(self, layers_BTHW: Sequence[Tensor], padding_B: Sequence[int]) -> None:
+        """See `Decoder.new_cache`.
+
+        Args:
+            layers_BTHW: Per layer: T positions of H heads of width W, the key heads before the value heads.
+            padding_B: How many positions at the start of each row are padding.
+        """
+        self.layers_BTHW = layers_BTHW
+        self.padding_B = torch.tensor(padding_B) if any(padding_B) else None
+        self.length = 0
+        """Positions filled, padding included."""
+
+    @property
+    def capacity(self) -> int:
+        """Positions there is room for."""
+        return int(self.layers_BTHW[0].shape[1])
 
     def truncate(self, length: int) -> None:
         """Forget all positions from `length` on.
@@ -44,43 +49,105 @@ class KeyValueCache:
         Raises:
             ValueError: `length` is negative or more than is filled.
         """
-        raise NotImplementedError
+        if not 0 <= length <= self.length:
+            raise ValueError(f"cannot keep {length} of {self.length} positions")
+        self.length = length
+
+
+class _Layer:
+    def __init__(self, tensors: Mapping[str, Tensor], *, full_precision: bool) -> None:
+        def linear(name: str) -> Linear:
+            parts = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
+            return Linear(parts, full_precision=full_precision)
+
+        self.attention_norm_D = tensors["attn_norm"].clone()
+        self.attention = linear("attention")
+        self.attention_output = linear("attention_output")
+        self.feed_forward_norm_D = tensors["ffn_norm"].clone()
+        self.gate_up = linear("gate_up")
+        self.down = linear("down")
 
 
 class Decoder:
     """The weights and the forward pass. Not for two threads at once."""
 
-    config: DecoderConfig
+    def __init__(self, config: DecoderConfig, folder: Path, embedding_type: BlockType, *, full_precision: bool) -> None:
+        self.config = config
+        self.dtype = torch.float32 if full_precision else torch.bfloat16
+        """Of keys, values and attention."""
+        self._layers = [
+            _Layer(load_file(folder / layer_file(index)), full_precision=full_precision) for index in range(config.layers)
+        ]
+        head = load_file(folder / "head.safetensors")
+        self._norm_D = head["norm"].clone()
+        self._head = Linear({name.removeprefix("head."): tensor for name, tensor in head.items()}, full_precision=full_precision)
+        self._table_VB = load_file(folder / "embeddings.safetensors")["table"].numpy()
+        self._embedding_type = embedding_type
+        self._root = math.sqrt(config.width)
+        self._zero_D = torch.zeros(config.width)
+        frequencies = config.rope_theta ** -(torch.arange(0, config.head_width, 2, dtype=torch.float64) / config.head_width)
+        self._frequencies = frequencies
+        self._turns_TW = torch.empty(0, 1, config.head_width // 2, dtype=torch.complex64)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1, full_precision: bool = False) -> Decoder:
         """Map a converted folder (`checkpoint.convert`).
 
         Args:
-            folder: Holds `config.json` and `model.safetensors`.
+            folder: As `checkpoint.convert` returns it.
             threads: For torch, in this process.
-            full_precision: Compute in float32 even where the processor has fast bfloat16.
+            full_precision: Compute in float32 even where the processor has fast bfloat16 and int8.
 
         Raises:
             WeightsCorruptError: The folder is not whole.
         """
-        raise NotImplementedError
+        torch.set_num_threads(threads)
+        try:
+            stored = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            if stored["format"] != FORMAT:
+                raise WeightsCorruptError(f"{folder} has format {stored['format']}", hint="convert the checkpoint again")
+            config = DecoderConfig(**{field.name: stored[field.name] for field in fields(DecoderConfig)})
+            with torch.inference_mode():
+                return cls(
+                    config,
+                    folder,
+                    BlockType[stored["embedding_type"]],
+                    full_precision=full_precision or not integer_products_are_fast(),
+                )
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise WeightsCorruptError(f"{folder} is not whole: {error!r}", hint="delete the folder; it is made anew") from error
 
     def new_cache(self, *, tokens: int, batch: int = 1, padding_B: Sequence[int] = ()) -> KeyValueCache:
         """Room for `tokens` positions of `batch` sequences.
 
         Args:
-            tokens: At most the model's `context_tokens`.
+            tokens: Memory is taken as positions are filled.
             batch: B.
             padding_B: For prompts of unequal length: how many positions at the start of each row are padding.
                 Pad on the left; padding is never attended to and does not count as a position.
+
+        Raises:
+            ValueError: `padding_B` is given and has not B items.
         """
-        raise NotImplementedError
+        if padding_B and len(padding_B) != batch:
+            raise ValueError(f"{len(padding_B)} paddings for {batch} rows")
+        config = self.config
+        shape = (batch, tokens, 2 * config.key_value_heads, config.head_width)
+        return KeyValueCache([torch.empty(shape, dtype=self.dtype) for _ in range(config.layers)], padding_B)
 
     def embed(self, token_ids_BL: Tensor) -> Tensor:
-        """Token ids as embeddings, (B, L, D)."""
-        raise NotImplementedError
+        """Token ids as embeddings, float32 (B, L, D).
 
+        Raises:
+            ValueError: An id is outside the vocabulary.
+        """
+        ids = token_ids_BL.reshape(-1).numpy().astype(np.int64)
+        if len(ids) and not 0 <= ids.min() <= ids.max() < self.config.vocabulary_size:
+            raise ValueError("a token id is outside the vocabulary")
+        rows = dequantize(self._table_VB[ids], self._embedding_type)
+        return torch.from_numpy(rows).view(*token_ids_BL.shape, self.config.width)
+
+    @torch.inference_mode()
     def forward(self, embeddings_BLD: Tensor, cache: KeyValueCache, *, all_positions: bool = False) -> Tensor:
         """Append L positions to the cache and predict what follows.
 
@@ -95,4 +162,64 @@ class Decoder:
         Raises:
             ValueError: The cache has no room for L more positions.
         """
-        raise NotImplementedError
+        batch, length, width = embeddings_BLD.shape
+        start, end = cache.length, cache.length + length
+        if end > cache.capacity:
+            raise ValueError(f"{end} positions do not fit a cache for {cache.capacity}")
+        turns, mask = self._positions(cache.padding_B, start, end)
+        stream_MD = embeddings_BLD.reshape(batch * length, width).to(torch.float32, copy=True)
+        for layer, entries_BTHW in zip(self._layers, cache.layers_BTHW, strict=True):
+            attention = layer.attention(self._norm(stream_MD, layer.attention_norm_D))
+            mixed = self._attend(attention.float().view(batch, length, -1), entries_BTHW, start, turns, mask)
+            stream_MD += layer.attention_output(mixed)
+            gate, up = layer.gate_up(self._norm(stream_MD, layer.feed_forward_norm_D)).chunk(2, -1)
+            stream_MD += layer.down(F.silu(gate).mul_(up))
+        cache.length = end
+        if not all_positions:
+            stream_MD = stream_MD.view(batch, length, width)[:, -1]
+        logits = self._head(self._norm(stream_MD, self._norm_D)).float()
+        return logits.view(batch, length, -1) if all_positions else logits
+
+    def _norm(self, stream_MD: Tensor, weight_D: Tensor) -> Tensor:
+        """Root mean square norm."""
+        epsilon = self.config.rms_epsilon * self.config.width
+        if len(stream_MD) == 1:
+            size = torch.linalg.vector_norm(stream_MD).item()
+            return torch.addcmul(self._zero_D, stream_MD, weight_D, value=self._root / math.sqrt(size * size + epsilon))
+        size_M1 = torch.linalg.vector_norm(stream_MD, dim=1, keepdim=True)
+        return (stream_MD * (self._root / torch.sqrt(size_M1 * size_M1 + epsilon))).mul_(weight_D)
+
+    def _attend(self, qkv_BLC: Tensor, entries_BTHW: Tensor, start: int, turns: Tensor, mask: Tensor | None) -> Tensor:
+        """Rotate queries and keys, remember keys and values, attend; (B · L, heads · width)."""
+        batch, length, _ = qkv_BLC.shape
+        heads, groups, width = self.config.heads, self.config.key_value_heads, self.config.head_width
+        qkv_BLHW = qkv_BLC.view(batch, length, heads + 2 * groups, width)
+        qkv_BLHW.view(torch.complex64)[:, :, : heads + groups].mul_(turns)
+        end = start + length
+        entries_BTHW[:, start:end] = qkv_BLHW[:, :, heads:]
+        key_BHTW = entries_BTHW[:, :end, :groups].transpose(1, 2)
+        value_BHTW = entries_BTHW[:, :end, groups:].transpose(1, 2)
+        query_BLHW = qkv_BLHW[:, :, :heads].to(self.dtype)
+        if length == 1:  # the heads that share keys are as good as positions, and one product serves them all
+            query = query_BLHW.view(batch, groups, heads // groups, width)
+            return F.scaled_dot_product_attention(query, key_BHTW, value_BHTW, attn_mask=mask).view(batch, heads * width)
+        mixed = F.scaled_dot_product_attention(
+            query_BLHW.transpose(1, 2), key_BHTW, value_BHTW, attn_mask=mask, is_causal=mask is None, enable_gqa=True
+        )
+        return mixed.transpose(1, 2).reshape(batch * length, heads * width)
+
+    def _positions(self, padding_B: Tensor | None, start: int, end: int) -> tuple[Tensor, Tensor | None]:
+        """Rotations (1 or B, L, 1, W / 2) and who may attend to whom (broadcast to B, H, L, T); None is plain causal."""
+        if end > len(self._turns_TW):
+            angles = torch.outer(torch.arange(max(end, 2 * len(self._turns_TW)), dtype=torch.float64), self._frequencies)
+            self._turns_TW = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)[:, None]
+        one, first = end - start == 1, start == 0
+        if padding_B is None:
+            mask = None if one or first else torch.ones(end - start, end, dtype=torch.bool).tril(start)
+            return self._turns_TW[start:end][None], mask
+        rows_L1 = torch.arange(start, end)[:, None]
+        columns_T = torch.arange(end)
+        padding_B11 = padding_B[:, None, None]
+        # padding attends to itself: a row without any key would be NaN
+        allowed = (columns_T <= rows_L1) & ((columns_T >= padding_B11) | (columns_T == rows_L1))
+        return self._turns_TW[(rows_L1[:, 0] - padding_B[:, None]).clamp_(min=0)], allowed[:, None]

@@ -1,0 +1,118 @@
+"""Weight matrices, packed for the kernels that torch ships for processors.
+
+int4: groups of 32 columns with a scale and a minimum each, which is what Q4_0, Q4_1 and Q4_K hold, so nothing is lost
+but the last bits of the scales (bfloat16). Fastest for a few rows.
+
+int8: one scale per matrix row. An input row goes in as two int8 planes, 256 · high + low, so it keeps 16 bits, and one
+integer product does what a bfloat16 one would in half the memory. For many rows, and for matrices of more than 4 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assistant.language.gguf import FOUR_BIT_TYPES, StoredTensor, four_bit_groups
+
+GROUP = 32
+CHUNK_ROWS = 4096
+"""Rows unpacked at a time: bounds the memory of a conversion."""
+FEW_ROWS = 4
+"""Up to so many input rows int4 beats int8 (tests/benchmarks/decoder.py)."""
+PLANE_PEAK = 127.0 * 256.0
+"""Largest 16-bit input, such that the high plane fits int8 after rounding."""
+
+
+def simd() -> str:
+    """The instruction set that the int4 layout is made for; part of a converted folder's name."""
+    return torch.backends.cpu.get_cpu_capability().lower()
+
+
+def integer_products_are_fast() -> bool:
+    """Whether this processor multiplies int8 exactly and fast (VNNI or AMX), and bfloat16 natively."""
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_vnni") and has.get("avx512_bf16"))
+
+
+def pack(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
+    """One matrix, of parts one below the other, in its packed forms.
+
+    Returns:
+        `int8` (N, K) and `scale` (N); and where all parts are 4-bit, `int4` and `int4_scale` as the kernel wants them.
+    """
+    packed = _pack_int8(parts)
+    if all(part.block_type in FOUR_BIT_TYPES for part in parts) and simd() in ("avx2", "avx512"):
+        packed |= _pack_int4(parts)
+    return packed
+
+
+def unpack(packed: Mapping[str, Tensor]) -> Tensor:
+    """The int8 form as float32 (N, K)."""
+    return packed["int8"].float().mul_(packed["scale"][:, None])
+
+
+def _pack_int8(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
+    rows = sum(part.rows for part in parts)
+    weight_NK = torch.empty(rows, parts[0].columns, dtype=torch.int8)
+    scale_N = torch.empty(rows)
+    start = 0
+    for part in parts:
+        for first in range(0, part.rows, CHUNK_ROWS):
+            chunk = torch.from_numpy(part.take(slice(first, first + CHUNK_ROWS)).dequantize())
+            scale = chunk.abs().amax(1).div_(127.0).clamp_(min=torch.finfo(torch.float32).tiny)
+            weight_NK[start : start + len(chunk)] = chunk.div_(scale[:, None]).round_().to(torch.int8)
+            scale_N[start : start + len(chunk)] = scale
+            start += len(chunk)
+    return {"int8": weight_NK, "scale": scale_N}
+
+
+def _pack_int4(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
+    groups = [four_bit_groups(part.bytes_RB, part.block_type) for part in parts]
+    q_NK = np.concatenate([q for q, _, _ in groups])
+    scale_NG = torch.from_numpy(np.concatenate([scale for _, scale, _ in groups]))
+    zero_NG = torch.from_numpy(np.concatenate([minimum for _, _, minimum in groups])) + 8 * scale_NG
+    return {
+        "int4": torch.ops.aten._convert_weight_to_int4pack_for_cpu(torch.from_numpy(q_NK).int(), 1),
+        "int4_scale": torch.stack([scale_NG, zero_NG], -1).transpose(0, 1).contiguous().bfloat16(),
+    }
+
+
+class Linear:
+    """y = W x + b on packed weights. Float32 on processors without fast integer products, or when asked for."""
+
+    def __init__(self, packed: Mapping[str, Tensor], *, full_precision: bool) -> None:
+        self.bias_N = packed.get("bias")
+        self._int4 = self._dense_NK = None
+        if full_precision:
+            self._dense_NK = unpack(packed)
+            return
+        self._prepacked = torch.ops.onednn.qlinear_prepack(packed["int8"], None)
+        self._scale_N = packed["scale"].contiguous().clone()
+        self._zero_N = torch.zeros(len(self._scale_N), dtype=torch.long)
+        if "int4" in packed:
+            self._int4, self._int4_scale = packed["int4"], packed["int4_scale"]
+
+    def __call__(self, input_MK: Tensor) -> Tensor:
+        """The product, (M, N), float32 or bfloat16."""
+        if self._dense_NK is not None:
+            return torch.nn.functional.linear(input_MK, self._dense_NK, self.bias_N)
+        if self._int4 is not None and len(input_MK) <= FEW_ROWS:
+            product = torch.ops.aten._weight_int4pack_mm_for_cpu(input_MK.bfloat16(), self._int4, GROUP, self._int4_scale)
+            return product if self.bias_N is None else product + self.bias_N
+        return self._integer_product(input_MK)
+
+    def _integer_product(self, input_MK: Tensor) -> Tensor:
+        input_MK = input_MK.float()
+        peak_M1 = torch.linalg.vector_norm(input_MK, torch.inf, dim=1, keepdim=True).clamp_(min=1e-30)
+        q_MK = (input_MK * (PLANE_PEAK / peak_M1)).to(torch.int16)
+        planes_2MK = torch.empty(2, *q_MK.shape, dtype=torch.int8)
+        planes_2MK[1] = q_MK
+        planes_2MK[0] = q_MK.add_(128).bitwise_right_shift_(8)
+        product_2MN = torch.ops.onednn.qlinear_pointwise(
+            planes_2MK.flatten(0, 1), 1.0, 0, self._prepacked, self._scale_N, self._zero_N, None, 1.0, 0, torch.float32, "none", [], ""
+        ).view(2, len(q_MK), -1)
+        product_MN = torch.add(product_2MN[1], product_2MN[0], alpha=256.0).mul_(peak_M1 / PLANE_PEAK)
+        return product_MN if self.bias_N is None else product_MN.add_(self.bias_N)
