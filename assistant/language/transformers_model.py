@@ -180,7 +180,7 @@ class TransformersModel:
         if shared == 0:
             self._cache, self._read_ids, self._comparable = DynamicCache(config=self._model.config), [], not media
         elif shared < len(self._read_ids):
-            self._cache.crop(shared)
+            self._cache.crop(shared - len(self._read_ids))
             del self._read_ids[shared:]
         return shared
 
