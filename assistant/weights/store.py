@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import filelock
 
 from assistant.config import Profile
-from assistant.errors import NotFoundError, StorageError, WeightsCorruptError, WeightsMissingError
+from assistant.errors import NotFoundError, StorageError, StorageFullError, WeightsCorruptError, WeightsMissingError
 from assistant.weights.catalogue import CATALOGUE, File, Model, Role
 
 MANIFEST = "verified.json"
 """In each model's folder: the sha256, size and modification time of every file when it was last hashed."""
+
+TEMPORARY = "tmp-"
+"""How folders begin that hold half-done work and mean nothing to anyone else."""
 
 _EVERY = ("whisper-base", "silero-vad", "efficientnet-lite2")
 _REQUIRED: Mapping[Profile, tuple[str, ...]] = {
@@ -111,104 +116,114 @@ class WeightStore:
 
         Raises:
             NotFoundError: No model has a name; nothing was removed.
-            StorageError: Another process is pulling or removing the model.
+            StorageError: Another process is pulling or removing the model, or the folder cannot be written.
         """
         for model in [self.model(name) for name in names]:
-            with self.locked(model.name, wait=False):
-                self.discard(self.root / model.name)
-                shutil.rmtree(self.pulling(model.name), ignore_errors=True)
+            with self.changing(model.name, wait=False) as work:
+                self.discard(model.name)
+                shutil.rmtree(work)
 
-    def pulling(self, name: str) -> Path:
-        """Where a pull of a model keeps what it has fetched so far."""
-        return self.root / ".pulling" / name
-
-    def discard(self, folder: Path) -> None:
-        """Delete a folder so that nobody can see half of it."""
+    def discard(self, name: str) -> None:
+        """Delete a model's folder, in a way that nobody sees half of it; the caller is `changing` the model."""
+        folder = self.root / name
         if folder.exists():
-            with tempfile.TemporaryDirectory(prefix=".removed-", dir=self.root) as bin_:
-                folder.rename(Path(bin_) / folder.name)
+            bin_ = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=self._work(name)))
+            folder.rename(bin_ / name)
+            shutil.rmtree(bin_)
 
     @contextmanager
-    def locked(self, name: str, *, wait: bool) -> Iterator[None]:
-        """Hold a model's lock: one process at a time changes its folder; the lock dies with the process.
+    def changing(self, name: str, *, wait: bool) -> Iterator[Path]:
+        """Hold a model's lock, so that one process at a time changes its folder; the lock dies with the process.
+
+        Gives the folder where a pull keeps what it has fetched so far; what a killed process left in it is gone.
 
         Raises:
-            StorageError: Another process holds it and `wait` is false.
+            StorageError: Another process holds the lock and `wait` is false, or the disk fails.
+            StorageFullError: The disk is full.
         """
-        locks = self.root / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(locks / f"{name}.lock", timeout=-1 if wait else 0)
+        locks, work = self.root / ".locks", self._work(name)
         try:
-            lock.acquire()
+            locks.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(locks / f"{name}.lock", timeout=-1 if wait else 0):
+                work.mkdir(parents=True, exist_ok=True)
+                for leftover in work.glob(TEMPORARY + "*"):
+                    shutil.rmtree(leftover)
+                try:
+                    yield work
+                finally:
+                    with suppress(OSError):  # it holds packages for the next pull
+                        work.rmdir()
         except filelock.Timeout as error:
             raise StorageError(f"another process is changing {name!r}", hint="wait until it ends, or stop it") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                raise StorageFullError(f"the disk is full: {error}", hint=f"free some room below {self.root}") from error
+            raise StorageError(f"cannot change {self.root}: {error}", hint="check its rights, or set cache_dir") from error
+
+    def _work(self, name: str) -> Path:
+        return self.root / ".pulling" / name
 
     def _checked(self, model: Model, *, trust_manifest: bool) -> Path:
         folder = self.root / model.name
-        pull_it = f"run `assistant models pull {model.name}`"
         noted = _read_manifest(folder) if trust_manifest else {}
-        found: dict[str, _Stamp] = {}
+        found: dict[str, Stamp] = {}
         for file in model.files:
             path = folder / file.path
             try:
-                stamp = _stamp(path, file)
+                found[file.path] = stamp(path, file)
+                actual = file.sha256 if noted.get(file.path) == found[file.path] else sha256_of(path)
             except FileNotFoundError as error:
                 what = f"{file.path} of the weights {model.name!r} is" if folder.exists() else f"the weights {model.name!r} are"
-                raise WeightsMissingError(f"{what} not in {folder}", hint=pull_it) from error
+                raise WeightsMissingError(f"{what} not in {folder}", hint=f"run `assistant models pull {model.name}`") from error
             except OSError as error:
-                raise StorageError(f"cannot look at {path}: {error}", hint="check the rights of the cache folder") from error
-            if noted.get(file.path) != stamp:
-                actual = sha256_of(path)
-                if actual != file.sha256:
-                    raise WeightsCorruptError(
-                        f"{path} has sha256 {actual}, pinned is {file.sha256}",
-                        hint=f"run `assistant models remove {model.name}`, then `assistant models pull {model.name}`",
-                    )
-            found[file.path] = stamp
+                raise StorageError(
+                    f"cannot read {path}: {error}", hint="check the disk and the rights of the cache folder"
+                ) from error
+            if actual != file.sha256:
+                _forget_manifest(folder)
+                raise WeightsCorruptError(
+                    f"{path} has sha256 {actual}, pinned is {file.sha256}",
+                    hint=f"run `assistant models remove {model.name}`, then `assistant models pull {model.name}`",
+                )
         if found != noted:
-            write_manifest(folder, model)
+            write_manifest(folder, found)
         return folder
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes.
-
-    Raises:
-        StorageError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error}", hint="check the disk and the rights of the cache folder") from error
-
-
-def write_manifest(folder: Path, model: Model) -> None:
-    """Note that every file of the model in `folder` matches its pin now. A cache that cannot be written stays un-noted."""
-    stamps = {file.path: _stamp(folder / file.path, file) for file in model.files}
-    try:
-        handle, name = tempfile.mkstemp(prefix=".verified-", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(stamps, stream, indent=1)
-        Path(name).replace(folder / MANIFEST)
-    except PermissionError:
-        return  # a shared read-only cache: the files are hashed at every start
-
-
-_Stamp = tuple[str, int, int]
+Stamp: TypeAlias = tuple[str, int, int]
 """Pinned sha256, size in bytes, modification time in nanoseconds."""
 
 
-def _stamp(path: Path, file: File) -> _Stamp:
+def stamp(path: Path, file: File) -> Stamp:
+    """Of a file as it is now, noted in the manifest if its bytes match the pin."""
     status = path.stat()
     return file.sha256, status.st_size, status.st_mtime_ns
 
 
-def _read_manifest(folder: Path) -> dict[str, _Stamp]:
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, stamps: Mapping[str, Stamp]) -> None:
+    """Note that the files matched their pins when they had these stamps."""
+    draft = folder / f".{MANIFEST}-{os.getpid()}"
+    try:
+        draft.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
+        draft.replace(folder / MANIFEST)
+    except OSError:
+        # A read-only or full cache still serves: its files are hashed at every start instead.
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _forget_manifest(folder: Path) -> None:
+    with suppress(OSError):  # a read-only cache
+        (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def _read_manifest(folder: Path) -> dict[str, Stamp]:
     """What was noted, or nothing when the note is missing or unreadable: the files are then hashed."""
     try:
         notes = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
