@@ -140,18 +140,19 @@ class EmbeddedModel:
     def _generate(self, prompt: Prompt, options: GenerationOptions) -> Iterator[Generated | None]:
         """Pieces of the reply; None where there is nothing to show yet, so that a closed stream is noticed."""
         text = self._read(prompt)
+        prompt_tokens = len(text.keys)
         reply = self._reply(text, options)
         slot = self._prefixes.take(text.keys)
         cached_tokens = len(slot.read)
         try:
-            while len(text.keys) - len(slot.read) > _CHUNK_TOKENS:
+            while prompt_tokens - len(slot.read) > _CHUNK_TOKENS:
                 self._feed(slot, text, len(slot.read) + _CHUNK_TOKENS)
                 yield None
-            logits_V = self._feed(slot, text, len(text.keys))
+            logits_V = self._feed(slot, text, prompt_tokens)
             while True:
                 shown = reply.advance(logits_V)
                 if reply.finish_reason is not None:
-                    yield reply.last(shown, prompt_tokens=len(text.keys), cached_tokens=cached_tokens)
+                    yield reply.last(shown, prompt_tokens=prompt_tokens, cached_tokens=cached_tokens)
                     return
                 yield Generated(shown) if shown else None
                 text.keys.append(reply.token_id)

@@ -23,6 +23,15 @@ class Slot:
         self.cache.truncate(length)
         del self.read[length:]
 
+    def copy(self, other: Slot, length: int) -> None:
+        """Become the first `length` positions of another slot."""
+        if other is not self:
+            for mine, theirs in zip(self.cache.layers_BTHW, other.cache.layers_BTHW, strict=True):
+                mine[:, :length] = theirs[:, :length]
+            self.cache.length = other.cache.length
+            self.read = list(other.read)
+        self.truncate(length)
+
 
 class PrefixCache:
     """A few slots, the least recently used given away first."""
@@ -42,20 +51,26 @@ class PrefixCache:
         """The least recently used first."""
 
     def take(self, wanted: Sequence[Key]) -> Slot:
-        """The slot that has read most of the beginning of `wanted`, cut to that beginning.
+        """A slot that has read as much of the beginning of `wanted` as any slot has, and nothing else.
 
         At least the last position is left to read: its logits are what the caller is after.
         """
         shared = [_shared(slot.read, wanted) for slot in self._slots]
         best = max(range(len(shared)), key=shared.__getitem__, default=None)
-        # A text that goes another way within its first half is another conversation: leave it whole while there is room.
-        if best is None or (len(self._slots) < self._limit and shared[best] < len(self._slots[best].read) / 2):
-            slot, length = Slot(self._decoder.new_cache(tokens=self._tokens)), 0
+        if best is None:
+            slot = self._new()
+        elif shared[best] >= len(self._slots[best].read) / 2:
+            slot = self._slots[best]
+            slot.truncate(min(shared[best], len(wanted) - 1))
         else:
-            slot, length = self._slots.pop(best), min(shared[best], len(wanted) - 1)
-        slot.truncate(length)
-        self._slots.append(slot)
+            # A text that goes another way within its first half is another conversation: leave that one whole.
+            slot = self._new() if len(self._slots) < self._limit else self._slots[0]
+            slot.copy(self._slots[best], min(shared[best], len(wanted) - 1))
+        self._slots = [*(kept for kept in self._slots if kept is not slot), slot]
         return slot
+
+    def _new(self) -> Slot:
+        return Slot(self._decoder.new_cache(tokens=self._tokens))
 
     def drop(self, slot: Slot) -> None:
         """Forget a slot that may be in disorder."""

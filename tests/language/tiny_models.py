@@ -25,7 +25,7 @@ _TEXTS = (
     'The answer is yes or no. {"name": "Ada", "age": 36, "tags": ["red", "green"]}',
     "system user assistant You are a helpful assistant. 日本語 中文 😀 naïve café",
 )
-_CHATML = (
+CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
@@ -57,7 +57,7 @@ def save_tiny_chat_model(folder: Path) -> Path:
     backend = tiny_tokenizer()
     model = LlamaForCausalLM(_llama(backend.get_vocab_size()))
     model.save_pretrained(folder)
-    _tokenizer(backend, _CHATML).save_pretrained(folder)
+    _tokenizer(backend, CHATML).save_pretrained(folder)
     return folder
 
 

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from assistant.errors import ContextLengthError, WeightsMissingError
+from assistant.language.embedded import EmbeddedModel
+from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, VisualTokens
+from tests.language.tiny_models import save_tiny_chat_model
+
+SYSTEM = Message("system", "You are a helpful assistant.")
+PROMPT = Prompt((SYSTEM, Message("user", "What is the capital of France?")))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_chat_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedModel:
+    return EmbeddedModel(folder, cache_dir=tmp_path_factory.mktemp("cache"), name="tiny", context_tokens=400, threads=1)
+
+
+async def last_of(model: EmbeddedModel, prompt: Prompt, options: GenerationOptions) -> tuple[str, Generated]:
+    pieces = [piece async for piece in model.generate(prompt, options)]
+    return "".join(piece.text for piece in pieces), pieces[-1]
+
+
+async def test_scores_are_the_sums_of_the_log_probabilities_of_all_positions(model: EmbeddedModel, folder: Path) -> None:
+    reference = AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    chat = [{"role": message.role, "content": message.text} for message in PROMPT.messages]
+    start = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+    expected = []
+    for candidate in ("Paris", "Paris is the capital", ""):
+        prompt = tokenizer.encode(start, add_special_tokens=False)
+        ids = torch.tensor([[*prompt, *tokenizer.encode(candidate, add_special_tokens=False), tokenizer.eos_token_id]])
+        with torch.inference_mode():
+            chances = torch.log_softmax(reference(ids).logits[0], -1)
+        expected.append(sum(float(chances[i - 1, ids[0, i]]) for i in range(len(prompt), ids.shape[1])))
+    scores = await model.score(PROMPT, ("Paris", "Paris is the capital", ""))
+    # The decoder's weights and activations are rounded to 8 bits.
+    assert scores == pytest.approx(expected, rel=0.08, abs=1.0)
+    assert sorted(range(3), key=scores.__getitem__) == sorted(range(3), key=expected.__getitem__)
+
+
+async def test_a_batch_says_what_single_prompts_say(model: EmbeddedModel) -> None:
+    prompts = [Prompt((Message("user", "yes " * n),)) for n in (1, 9, 4)]
+    options = GenerationOptions(max_tokens=1)
+    single = [await last_of(model, prompt, options) for prompt in prompts]
+    batch = await model.generate_batch(prompts, options)
+    assert [reply.text for reply in batch] == [text for text, _ in single]
+    assert [reply.usage.prompt_tokens for reply in batch if reply.usage] == [
+        piece.usage.prompt_tokens for _, piece in single if piece.usage
+    ]
+
+
+async def test_a_batch_may_be_constrained_and_larger_than_what_runs_at_once(model: EmbeddedModel) -> None:
+    prompts = [Prompt((Message("user", f"{n}?"),)) for n in range(11)]
+    replies = await model.generate_batch(prompts, GenerationOptions(choices=("yes", "no")))
+    assert {reply.text for reply in replies} <= {"yes", "no"}
+    assert len(replies) == 11
+    assert await model.generate_batch([], GenerationOptions()) == ()
+
+
+async def test_a_warm_model_has_read_the_system_message(model: EmbeddedModel) -> None:
+    system = Message("system", "You are the warm one. " * 8)
+    await model.warm_up([system])
+    _, last = await last_of(model, Prompt((system, Message("user", "Hi"))), GenerationOptions(max_tokens=1))
+    assert last.usage is not None
+    assert last.usage.cached_tokens > model.count_tokens([system]) - 8
+
+
+async def test_sessions_that_take_turns_keep_their_prefixes(model: EmbeddedModel) -> None:
+    sessions = [(SYSTEM, Message("user", word * 20)) for word in ("red ", "green ")]
+    options = GenerationOptions(max_tokens=2)
+    for _ in range(2):
+        for messages in sessions:
+            _, last = await last_of(model, Prompt(messages), options)
+            assert last.usage is not None
+    assert last.usage is not None
+    assert last.usage.cached_tokens == last.usage.prompt_tokens - 1
+
+
+async def test_a_candidate_that_does_not_fit_is_refused_and_the_model_goes_on(model: EmbeddedModel) -> None:
+    with pytest.raises(ContextLengthError):
+        await model.score(PROMPT, ["yes", "Paris " * 800])
+    assert len(await model.score(PROMPT, ["yes"])) == 1
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissingError):
+        EmbeddedModel(tmp_path / "none.gguf", cache_dir=tmp_path, name="none", context_tokens=64, threads=1)
+
+
+async def test_visual_tokens_take_their_place_in_the_prompt(folder: Path, tmp_path: Path) -> None:
+    looks = 0
+
+    def look(image: Image) -> VisualTokens:
+        nonlocal looks
+        looks += 1
+        value = 1.0 if image.sha256 == "bright" else -1.0
+        return VisualTokens(np.full((5, 64), value, np.float32))
+
+    seeing = EmbeddedModel(folder, cache_dir=tmp_path, name="tiny", context_tokens=400, threads=1, visual_tokens=look)
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    blind = Prompt((Message("user", "What is this?"),))
+    scores = []
+    for sha256 in ("bright", "dark", "bright"):
+        prompt = Prompt((Message("user", "What is this?", (Image(pixels, sha256),)),))
+        scores.append((await seeing.score(prompt, ["yes"]))[0])
+        _, last = await last_of(seeing, prompt, GenerationOptions(max_tokens=1))
+        assert last.usage is not None
+        assert last.usage.prompt_tokens == seeing.count_tokens(blind.messages) + 5
+    assert scores[0] == pytest.approx(scores[2], abs=1e-3)
+    assert scores[0] != pytest.approx(scores[1], abs=1e-3)
+    assert looks == 6
+
+
+@pytest.mark.weights
+async def test_smollm2_knows_the_capital_of_france(
+    weights_dir: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = weights_dir("smollm2-135m-instruct") / "model.gguf"
+    cache_dir = tmp_path_factory.getbasetemp() / "converted"  # once for all tests
+    model = EmbeddedModel(file, cache_dir=cache_dir, name="smollm2", context_tokens=1024, threads=2)
+    text, _ = await last_of(model, PROMPT, GenerationOptions(max_tokens=24))
+    assert "Paris" in text
+    paris, rome = await model.score(PROMPT, ["The capital of France is Paris.", "The capital of France is Rome."])
+    assert paris > rome
