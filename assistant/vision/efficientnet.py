@@ -1,0 +1,190 @@
+"""EfficientNet-Lite, the classifier: 1000 ImageNet names, and the feature grid under them.
+
+The network is TensorFlow's mobile family (tensorflow/tpu `efficientnet/lite`, Apache-2.0): no squeeze-and-excitation, ReLU6,
+"same" padding. Sizes are read off the checkpoint, and batch norms are folded into their convolutions as it loads.
+Class names: OpenAI CLIP's cleaned list (MIT), with bracketed notes taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from torch import Tensor, nn
+from torch.nn import functional
+
+from assistant.errors import WeightsCorruptError, WeightsMissingError
+from assistant.types import Label
+
+_STAGE_STRIDES = (1, 2, 2, 2, 1, 2, 1)
+_RESOLUTION_PX = {(16, 320): 224, (21, 320): 240, (21, 352): 260, (24, 384): 280, (30, 448): 300}
+"""By number of blocks and width of the last one: lite0 to lite4 (efficientnet_lite_builder.py)."""
+_BATCH_NORM_EPSILON = 1e-3
+
+
+class EfficientNetLite(nn.Module):
+    """The network, for evaluation only."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        """Build from folded weights.
+
+        Raises:
+            WeightsCorruptError: They are not an EfficientNet-Lite.
+        """
+        super().__init__()
+        try:
+            self.stem = _Convolution(weights, "stem", stride=2)
+            blocks = list[_Block]()
+            stage = -1
+            while f"blocks.{len(blocks)}.project.weight" in weights:
+                name = f"blocks.{len(blocks)}"
+                width = len(weights[f"{name}.project.weight"])
+                starts = not blocks or width != blocks[-1].width
+                stage += starts
+                blocks.append(_Block(weights, name, stride=_STAGE_STRIDES[stage] if starts else 1))
+            self.blocks = nn.ModuleList(blocks)
+            self.head = _Convolution(weights, "head", stride=1)
+            self.class_weight = nn.Parameter(weights["classes.weight"])
+            self.class_bias = nn.Parameter(weights["classes.bias"])
+            self.resolution_px = _RESOLUTION_PX[len(blocks), blocks[-1].width]
+        except (KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
+            raise _corrupt("the weights are not an EfficientNet-Lite") from error
+        self.eval().requires_grad_(False)
+
+    def features_BCHW(self, images_BCHW: Tensor) -> Tensor:
+        """The last feature grid, 1/32 of the picture's sides, 1280 wide.
+
+        Args:
+            images_BCHW: RGB, as `normalised` gives it; any size from 32 pixels.
+        """
+        grid_BCHW = functional.relu6(self.stem(images_BCHW))
+        for block in self.blocks:
+            grid_BCHW = block(grid_BCHW)
+        return functional.relu6(self.head(grid_BCHW))
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Logits over the 1000 classes."""
+        return functional.linear(self.features_BCHW(images_BCHW).mean(dim=(2, 3)), self.class_weight, self.class_bias)
+
+
+class ImageNetClassifier:
+    """Names what a picture shows."""
+
+    def __init__(self, weights_path: Path) -> None:
+        """Load the published checkpoint.
+
+        Raises:
+            WeightsMissingError: There is no such file.
+            WeightsCorruptError: It is no EfficientNet-Lite checkpoint.
+        """
+        self.network = EfficientNetLite(_loaded(weights_path))
+        self._names = tuple(resources.files("assistant.vision").joinpath("imagenet_labels.txt").read_text("utf-8").splitlines())
+
+    def probabilities_K(self, pixels_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """How likely each class is, in ImageNet's order."""
+        images_BCHW = normalised(fitted(pixels_HWC, self.network.resolution_px))
+        with torch.inference_mode():
+            logits_BK: Tensor = self.network(images_BCHW)
+            return logits_BK[0].softmax(dim=0).numpy()
+
+    def labels(self, pixels_HWC: NDArray[np.uint8], *, at_most: int, at_least: float) -> tuple[Label, ...]:
+        """The likeliest names, the best first; none when none reaches `at_least`.
+
+        Two classes that share a name (sunglasses, missile) count as one.
+        """
+        shares: dict[str, float] = {}
+        for name, share in zip(self._names, self.probabilities_K(pixels_HWC).tolist(), strict=True):
+            shares[name] = shares.get(name, 0.0) + share
+        best = sorted(shares.items(), key=lambda item: -item[1])[:at_most]
+        return tuple(Label(name, share) for name, share in best if share >= at_least)
+
+
+def fitted(pixels_HWC: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """The middle square, at the side the network was trained for."""
+    height_px, width_px = pixels_HWC.shape[:2]
+    half_px = min(height_px, width_px) / 2
+    box = (width_px / 2 - half_px, height_px / 2 - half_px, width_px / 2 + half_px, height_px / 2 + half_px)
+    return np.asarray(Pillow.fromarray(pixels_HWC).resize((side_px, side_px), Pillow.Resampling.BICUBIC, box=box, reducing_gap=2.0))
+
+
+def normalised(pixels_HWC: NDArray[np.uint8]) -> Tensor:
+    """A batch of one, as the family was trained: (x - 127) / 128, not ImageNet's mean and deviation."""
+    return torch.from_numpy(pixels_HWC.astype(np.float32)).sub_(127.0).div_(128.0).permute(2, 0, 1)[None]
+
+
+class _Convolution(nn.Module):
+    """A convolution that pads as TensorFlow's "same" does: the odd pixel goes to the right and the bottom."""
+
+    def __init__(self, weights: Mapping[str, Tensor], name: str, *, stride: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weights[f"{name}.weight"])
+        self.bias = nn.Parameter(weights[f"{name}.bias"])
+        self.stride = stride
+        self.groups = len(self.weight) if self.weight.shape[1] == 1 else 1
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        kernel = self.weight.shape[-1]
+        if self.stride == 1:
+            return functional.conv2d(x_BCHW, self.weight, self.bias, padding=kernel // 2, groups=self.groups)
+        height, width = ((-(-side // self.stride) - 1) * self.stride + kernel - side for side in x_BCHW.shape[2:])
+        height, width = max(height, 0), max(width, 0)
+        padded_BCHW = functional.pad(x_BCHW, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return functional.conv2d(padded_BCHW, self.weight, self.bias, stride=self.stride, groups=self.groups)
+
+
+class _Block(nn.Module):
+    """Widen, look around in each channel, narrow; add the input where the shapes agree (arXiv:1801.04381)."""
+
+    def __init__(self, weights: Mapping[str, Tensor], name: str, *, stride: int) -> None:
+        super().__init__()
+        self.expand = _Convolution(weights, f"{name}.expand", stride=1) if f"{name}.expand.weight" in weights else None
+        self.depthwise = _Convolution(weights, f"{name}.depthwise", stride=stride)
+        self.project = _Convolution(weights, f"{name}.project", stride=1)
+        self.width = len(self.project.weight)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        wide_BCHW = x_BCHW if self.expand is None else functional.relu6(self.expand(x_BCHW))
+        narrow_BCHW: Tensor = self.project(functional.relu6(self.depthwise(wide_BCHW)))
+        return narrow_BCHW + x_BCHW if narrow_BCHW.shape == x_BCHW.shape else narrow_BCHW
+
+
+def _loaded(weights_path: Path) -> dict[str, Tensor]:
+    """The checkpoint, folded. Only tensors are unpickled, from a file whose digest the weight store has checked."""
+    if not weights_path.is_file():
+        raise WeightsMissingError(f"there is no file {weights_path}", hint="pull the weights first")
+    try:
+        return _fold(torch.load(weights_path, map_location="cpu", weights_only=True))
+    except Exception as error:  # the unpickler raises of everything
+        raise _corrupt(f"{weights_path} is not an EfficientNet-Lite checkpoint") from error
+
+
+def _fold(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Batch norms folded into the convolutions before them, under this module's names."""
+    depth = 1 + max(int(key.split(".")[1]) for key in checkpoint if key.startswith("_blocks."))
+    pairs = [("stem", "_conv_stem", "_bn0"), ("head", "_conv_head", "_bn1")]
+    for index in range(depth):
+        old = f"_blocks.{index}."
+        pairs += [
+            (f"blocks.{index}.{new}", f"{old}{convolution}", f"{old}{norm}")
+            for new, convolution, norm in (
+                ("expand", "_expand_conv", "_bn0"),
+                ("depthwise", "_depthwise_conv", "_bn1"),
+                ("project", "_project_conv", "_bn2"),
+            )
+            if f"{old}{convolution}.weight" in checkpoint
+        ]
+    weights = {"classes.weight": checkpoint["_fc.weight"].contiguous(), "classes.bias": checkpoint["_fc.bias"]}
+    for new, convolution, norm in pairs:
+        scale = checkpoint[f"{norm}.weight"] / torch.sqrt(checkpoint[f"{norm}.running_var"] + _BATCH_NORM_EPSILON)
+        weights[f"{new}.weight"] = (checkpoint[f"{convolution}.weight"] * scale[:, None, None, None]).contiguous()
+        weights[f"{new}.bias"] = checkpoint[f"{norm}.bias"] - checkpoint[f"{norm}.running_mean"] * scale
+    return weights
+
+
+def _corrupt(what: str) -> WeightsCorruptError:
+    return WeightsCorruptError(what, hint="delete the file and pull the weights again")

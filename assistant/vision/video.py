@@ -1,0 +1,141 @@
+"""The one video decoder: a few frames, evenly spaced, from the start of a clip to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from assistant.errors import InputError, MediaTooLargeError, UnreadableMediaError, UnsupportedMediaError
+from assistant.types import Image, Video
+from assistant.vision.image import Source, read_bounded
+
+_ACCEPTED = "MP4, MOV, WebM, MKV or AVI"
+_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"}
+"""Decoders that are fuzzed all day long; FFmpeg has hundreds of others."""
+_MAX_SIDE_PX = 1920
+_MAX_FRAMES_DECODED = 15_000
+"""Against stamps that stand still: 120 s at 120 frames a second, with room."""
+_MAX_PIXELS_DECODED = 12_000_000_000
+"""Against minutes of decoding: 120 s of 1080p at 48 frames a second."""
+
+
+def sample_video(source: Source, *, max_bytes: int, max_s: float, max_frames: int, max_pixels: int) -> Video:
+    """Frames spread evenly over a clip, upright, at most 1920 pixels on a side; `sound` is left to the speech decoder.
+
+    The clip is decoded once and judged by what came out, because a container may claim any duration.
+
+    Args:
+        source: The file's bytes, its path, or an open binary file.
+        max_bytes: Of the file.
+        max_s: Of the clip.
+        max_frames: How many frames to keep.
+        max_pixels: Of one frame as stored.
+
+    Raises:
+        FileMissingError: The path cannot be opened.
+        UnsupportedMediaError: Not an accepted kind.
+        UnreadableMediaError: Damaged, or it shows no pictures.
+        MediaTooLargeError: A limit is passed.
+        ValueError: `max_frames` is below 1.
+    """
+    if max_frames < 1:
+        raise ValueError("max_frames must be at least 1")
+    data = read_bounded(source, max_bytes=max_bytes)
+    kind = _kind(data)
+    kept = list[tuple[float, VideoFrame]]()
+    count, every, first_s, last_s, step_s = 0, 1, 0.0, 0.0, 0.0
+    try:
+        with av.open(io.BytesIO(data), mode="r", format=kind) as container:
+            stream = _pictures(container)
+            for frame in _bounded_frames(container, stream, max_pixels):
+                time_s = frame.time if frame.time is not None and math.isfinite(frame.time) else last_s + 1 / 30
+                first_s = time_s if count == 0 else first_s
+                step_s = max(0.0, time_s - last_s) if count else 1 / 30
+                last_s = max(last_s, time_s) if count else time_s
+                if last_s - first_s > max_s:
+                    raise MediaTooLargeError(f"the clip is longer than {max_s:g} s", hint="send a shorter clip")
+                if count % every == 0:
+                    kept.append((last_s - first_s, frame))
+                if len(kept) > 2 * max_frames:  # never more than this in memory, however long the clip is
+                    kept, every = kept[::2], every * 2
+                count += 1
+            chosen = [kept[i] for i in _evenly(len(kept), max_frames)]
+            pictures = [(time_s, _rgb(frame)) for time_s, frame in chosen]
+    except InputError:
+        raise
+    except Exception as error:  # codecs raise of everything; their words hold addresses
+        raise _damaged("the clip is damaged or cut short") from error
+    if not pictures:
+        raise _damaged("the clip shows no pictures")
+    digest = hashlib.sha256(data).hexdigest()
+    frames = tuple(Image(rgb, hashlib.sha256(f"{digest}@{time_s:.3f}".encode()).hexdigest()) for time_s, rgb in pictures)
+    return Video(frames, tuple(time_s for time_s, _ in pictures), last_s - first_s + step_s)
+
+
+def _kind(data: bytes) -> str:
+    """FFmpeg's name of the container, by its first bytes; FFmpeg's own guess may open playlists and scripts."""
+    if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and data[8:12] not in (b"avif", b"avis", b"heic", b"heix", b"mif1"):
+        return "mp4"
+    if data.startswith(b"\x1aE\xdf\xa3"):
+        return "matroska"
+    if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
+        return "avi"
+    if not data:
+        raise UnreadableMediaError("the clip is empty", hint=f"send a {_ACCEPTED} file")
+    raise UnsupportedMediaError("this kind of clip is not accepted", hint=f"convert it to {_ACCEPTED}")
+
+
+def _pictures(container: InputContainer) -> VideoStream:
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no film
+            if stream.codec_context.codec.canonical_name not in _CODECS:
+                raise UnsupportedMediaError("the clip's codec is not accepted", hint="convert it to H.264, VP9 or AV1")
+            return stream
+    raise _damaged("the clip shows no pictures")
+
+
+def _bounded_frames(container: InputContainer, stream: VideoStream, max_pixels: int) -> Iterator[VideoFrame]:
+    if stream.codec_context.width * stream.codec_context.height > max_pixels:
+        raise _too_many_pixels(max_pixels)
+    pixels = 0
+    for count, frame in enumerate(container.decode(stream)):
+        pixels += frame.width * frame.height
+        if frame.width * frame.height > max_pixels:  # the size may change within a stream
+            raise _too_many_pixels(max_pixels)
+        if count >= _MAX_FRAMES_DECODED or pixels > _MAX_PIXELS_DECODED:
+            raise MediaTooLargeError("the clip has too many pictures to look through", hint="send a shorter or smaller clip")
+        yield frame
+
+
+def _evenly(count: int, at_most: int) -> list[int]:
+    """Indices spread over `count` items with the first and the last among them; one is the middle."""
+    if count <= at_most:
+        return list(range(count))
+    if at_most == 1:
+        return [count // 2]
+    return [round(i * (count - 1) / (at_most - 1)) for i in range(at_most)]
+
+
+def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:
+    scale = min(1.0, _MAX_SIDE_PX / max(frame.width, frame.height))
+    small = frame.reformat(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)), format="rgb24")
+    turned_HWC = np.rot90(small.to_ndarray(), k=round(frame.rotation / 90))
+    return np.ascontiguousarray(turned_HWC, dtype=np.uint8)
+
+
+def _damaged(what: str) -> UnreadableMediaError:
+    return UnreadableMediaError(what, hint=f"send a {_ACCEPTED} file that plays")
+
+
+def _too_many_pixels(max_pixels: int) -> MediaTooLargeError:
+    return MediaTooLargeError(f"the clip has more than {max_pixels / 1e6:.3g} million pixels a picture", hint="send a smaller one")
