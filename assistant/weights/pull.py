@@ -69,7 +69,7 @@ def pull(store: WeightStore, names: Iterable[str], *, source: str | None = None,
             finally:
                 shutil.rmtree(draft, ignore_errors=True)  # what stays is deleted by the next pull
             _sync(store.root)
-            shutil.rmtree(work)
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _is_here(store: WeightStore, model: Model) -> bool:

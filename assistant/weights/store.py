@@ -40,7 +40,7 @@ _OPTIONAL: Mapping[Profile, tuple[str, ...]] = {"fast": ("kokoro",), "cpu": ("ko
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A line of `list`. `profiles` need the model; `present` says its files are here at their pinned sizes."""
+    """A line of `list`. `profiles` use the model; `present` says its files are here at their pinned sizes."""
 
     name: str
     role: Role
@@ -106,7 +106,7 @@ class WeightStore:
                 licence=model.licence,
                 upstream=model.upstream,
                 present=all(_size(self.root / model.name / file.path) == file.size_bytes for file in model.files),
-                profiles=tuple(profile for profile, names in _REQUIRED.items() if model.name in names),
+                profiles=tuple(profile for profile in _REQUIRED if model.name in self.required(profile, optional=True)),
             )
             for model in self.catalogue.values()
         )
@@ -147,7 +147,7 @@ class WeightStore:
             with filelock.FileLock(locks / f"{name}.lock", timeout=-1 if wait else 0):
                 work.mkdir(parents=True, exist_ok=True)
                 for leftover in work.glob(TEMPORARY + "*"):
-                    shutil.rmtree(leftover)
+                    shutil.rmtree(leftover, ignore_errors=True)  # a killed pull's pip may still be writing there
                 try:
                     yield work
                 finally:

@@ -115,6 +115,7 @@ def test_the_list_tells_size_licence_and_who_needs_a_model(full: WeightStore, to
     assert (line.name, line.role, line.size_bytes, line.licence, line.present) == ("toy", "language", 800_002, "MIT", True)
     by_name = {status.name: status for status in WeightStore(full.root, catalogue=CATALOGUE).list()}
     assert by_name["qwen2.5-coder-1.5b-instruct"].profiles == ("cpu",)
+    assert by_name["kokoro"].profiles == ("fast", "cpu", "gpu", "remote")
     assert not any(status.present for status in by_name.values())
 
 
