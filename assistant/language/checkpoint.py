@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -96,6 +96,8 @@ def convert(source: Path, cache_dir: Path, *, progress: Callable[[float], None] 
     checkpoint = _FolderCheckpoint(source) if source.is_dir() else _GgufCheckpoint(source)
     cache_dir.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=cache_dir))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # many short operations: more threads only wait for each other
     try:
         _write(checkpoint, scratch, progress or (lambda share: None))
         try:
@@ -104,6 +106,7 @@ def convert(source: Path, cache_dir: Path, *, progress: Callable[[float], None] 
             if not (target / CONFIG_FILE).is_file():
                 raise
     finally:
+        torch.set_num_threads(threads)
         shutil.rmtree(scratch, ignore_errors=True)
     return target
 
@@ -118,11 +121,11 @@ def read_metadata(source: Path) -> TokenizerSource:
     if source.is_file():
         return _tokenizer(read_gguf(source))
     try:
-        fields = json.loads((source / TOKENIZER_FILE).read_text(encoding="utf-8"))
+        stored = json.loads((source / TOKENIZER_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WeightsMissingError(f"there is no {TOKENIZER_FILE} in {source}", hint="convert the checkpoint again") from None
-    lists = {name: tuple(fields[name]) for name in ("tokens", "merges", "token_types")}
-    return TokenizerSource(**(fields | lists))
+    lists = {name: tuple(stored[name]) for name in ("tokens", "merges", "token_types")}
+    return TokenizerSource(**(stored | lists))
 
 
 def layer_file(index: int) -> str:
@@ -251,12 +254,13 @@ class _GgufCheckpoint:
     def tensor(self, name: str) -> StoredTensor | None:
         tensor = self._file.tensors.get(name)
         # llama.cpp's converter stores Llama's q and k side by side already, Qwen2's not
-        if tensor is not None and self.config.architecture == "qwen2" and ".attn_q." in name or ".attn_k." in name:
-            return _side_by_side(tensor, self.config.head_width) if tensor is not None else None
+        if tensor is not None and self.config.architecture == "qwen2" and (".attn_q." in name or ".attn_k." in name):
+            return _side_by_side(tensor, self.config.head_width)
         return tensor
 
     def finish(self, folder: Path) -> None:
-        text = json.dumps(asdict(_tokenizer(self._file)), ensure_ascii=False)
+        source = _tokenizer(self._file)
+        text = json.dumps({field.name: getattr(source, field.name) for field in fields(source)}, ensure_ascii=False)
         (folder / TOKENIZER_FILE).write_text(text, encoding="utf-8")
 
 
@@ -316,30 +320,30 @@ class _FolderCheckpoint:
         self._folder = folder
         self._files: dict[str, Any] = {}
         try:
-            fields = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            given = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
             for path in sorted(folder.glob("*.safetensors")):
-                opened = safe_open(path, framework="pt")
+                opened: Any = safe_open(path, framework="pt")
                 self._files |= dict.fromkeys(opened.keys(), opened)
         except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise _corrupt(f"{folder}: {error}") from error
-        rope = fields.get("rope_parameters") or {"rope_theta": fields.get("rope_theta", 10_000.0)}
-        if rope.get("rope_type", "default") != "default" or fields.get("rope_scaling"):
+        rope = given.get("rope_parameters") or {"rope_theta": given.get("rope_theta", 10_000.0)}
+        if rope.get("rope_type", "default") != "default" or given.get("rope_scaling"):
             raise _corrupt("scaled rotary positions are not supported")
         try:
-            heads = fields["num_attention_heads"]
+            heads = given["num_attention_heads"]
             self.config = _checked(
-                architecture=fields["model_type"],
-                vocabulary_size=fields["vocab_size"],
-                width=fields["hidden_size"],
-                layers=fields["num_hidden_layers"],
+                architecture=given["model_type"],
+                vocabulary_size=given["vocab_size"],
+                width=given["hidden_size"],
+                layers=given["num_hidden_layers"],
                 heads=heads,
-                key_value_heads=fields.get("num_key_value_heads") or heads,
-                head_width=fields.get("head_dim") or fields["hidden_size"] // heads,
-                intermediate_width=fields["intermediate_size"],
+                key_value_heads=given.get("num_key_value_heads") or heads,
+                head_width=given.get("head_dim") or given["hidden_size"] // heads,
+                intermediate_width=given["intermediate_size"],
                 rope_theta=float(rope["rope_theta"]),
-                rms_epsilon=fields["rms_norm_eps"],
-                context_tokens=fields["max_position_embeddings"],
-                tied_embeddings=bool(fields.get("tie_word_embeddings", False)),
+                rms_epsilon=given["rms_norm_eps"],
+                context_tokens=given["max_position_embeddings"],
+                tied_embeddings=bool(given.get("tie_word_embeddings", False)),
             )
         except (KeyError, TypeError) as error:
             raise _corrupt(f"{folder / CONFIG_FILE}: {error!r}") from error

@@ -22,6 +22,8 @@ CHUNK_ROWS = 4096
 """Rows unpacked at a time: bounds the memory of a conversion."""
 FEW_ROWS = 4
 """Up to so many input rows int4 beats int8 (tests/benchmarks/decoder.py)."""
+CHUNK_NUMBERS = 1 << 17
+"""Input numbers split into planes at a time: they stay in the second-level cache."""
 PLANE_PEAK = 127.0 * 256.0
 """Largest 16-bit input, such that the high plane fits int8 after rounding."""
 
@@ -100,19 +102,43 @@ class Linear:
         if self._dense_NK is not None:
             return torch.nn.functional.linear(input_MK, self._dense_NK, self.bias_N)
         if self._int4 is not None and len(input_MK) <= FEW_ROWS:
-            product = torch.ops.aten._weight_int4pack_mm_for_cpu(input_MK.bfloat16(), self._int4, GROUP, self._int4_scale)
+            product: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(input_MK.bfloat16(), self._int4, GROUP, self._int4_scale)
             return product if self.bias_N is None else product + self.bias_N
         return self._integer_product(input_MK)
 
     def _integer_product(self, input_MK: Tensor) -> Tensor:
-        input_MK = input_MK.float()
-        peak_M1 = torch.linalg.vector_norm(input_MK, torch.inf, dim=1, keepdim=True).clamp_(min=1e-30)
-        q_MK = (input_MK * (PLANE_PEAK / peak_M1)).to(torch.int16)
-        planes_2MK = torch.empty(2, *q_MK.shape, dtype=torch.int8)
-        planes_2MK[1] = q_MK
-        planes_2MK[0] = q_MK.add_(128).bitwise_right_shift_(8)
-        product_2MN = torch.ops.onednn.qlinear_pointwise(
-            planes_2MK.flatten(0, 1), 1.0, 0, self._prepacked, self._scale_N, self._zero_N, None, 1.0, 0, torch.float32, "none", [], ""
-        ).view(2, len(q_MK), -1)
-        product_MN = torch.add(product_2MN[1], product_2MN[0], alpha=256.0).mul_(peak_M1 / PLANE_PEAK)
+        planes_2MK, step_M1 = _planes(input_MK)
+        rows = len(input_MK)
+        product_RN: Tensor = torch.ops.onednn.qlinear_pointwise(
+            planes_2MK.flatten(0, 1),
+            1.0,
+            0,
+            self._prepacked,
+            self._scale_N,
+            self._zero_N,
+            None,
+            1.0,
+            0,
+            torch.float32,
+            "none",
+            [],
+            "",
+        )
+        product_MN = torch.add(product_RN[rows:], product_RN[:rows], alpha=256.0).mul_(step_M1)
         return product_MN if self.bias_N is None else product_MN.add_(self.bias_N)
+
+
+def _planes(input_MK: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows as int8: input = step · (256 · planes[0] + planes[1])."""
+    rows, columns = input_MK.shape
+    planes_2MK = torch.empty(2, rows, columns, dtype=torch.int8)
+    step_M1 = torch.empty(rows, 1)
+    chunk = max(1, CHUNK_NUMBERS // columns)
+    for first in range(0, rows, chunk):
+        part = input_MK[first : first + chunk].float()
+        step = part.abs().amax(1, keepdim=True).clamp_(min=1e-30).div_(PLANE_PEAK)
+        step_M1[first : first + chunk] = step
+        q = (part / step).to(torch.int16)
+        planes_2MK[1, first : first + chunk] = q
+        planes_2MK[0, first : first + chunk] = q.add_(128).bitwise_right_shift_(8)
+    return planes_2MK, step_M1

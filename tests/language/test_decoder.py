@@ -1,0 +1,186 @@
+"""The decoder against transformers: same weights, same logits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+from assistant.errors import WeightsCorruptError
+from assistant.language.checkpoint import CONFIG_FILE, convert
+from assistant.language.decoder import Decoder
+from assistant.language.quantization import integer_products_are_fast
+
+SHAPE: dict[str, Any] = {
+    "vocab_size": 320,
+    "hidden_size": 64,
+    "intermediate_size": 160,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.3,
+    "tie_word_embeddings": True,
+}
+
+
+def _reference(architecture: str) -> Any:
+    """A random model whose matrices lie on the int8 grid, so that packing loses nothing."""
+    torch.manual_seed(7)
+    model: Any
+    if architecture == "llama":
+        model = LlamaForCausalLM(LlamaConfig(**(SHAPE | {"tie_word_embeddings": False}), head_dim=32))
+    else:
+        model = Qwen2ForCausalLM(Qwen2Config(**SHAPE))
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            if tensor.dim() == 2:
+                scale = tensor.abs().amax(1, keepdim=True) / 127
+                tensor.copy_((tensor / scale).round() * scale)
+            else:
+                tensor.copy_(torch.rand_like(tensor) + (0.5 if "norm" in name else -0.5))
+    model.train(False)
+    return model
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen2"])
+def reference(request: pytest.FixtureRequest) -> Any:
+    return _reference(request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(reference: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    saved = tmp_path_factory.mktemp("saved")
+    reference.save_pretrained(saved)
+    return convert(saved, tmp_path_factory.mktemp("converted"))
+
+
+NEEDS_VNNI = pytest.mark.skipif(not integer_products_are_fast(), reason="this processor has no VNNI or no bfloat16")
+
+
+@pytest.fixture(
+    scope="module",
+    params=["float32", pytest.param("packed", marks=NEEDS_VNNI), pytest.param("packed, float32 attention", marks=NEEDS_VNNI)],
+)
+def decoder(request: pytest.FixtureRequest, folder: Path) -> Decoder:
+    decoder = Decoder.load(folder, full_precision=request.param == "float32")
+    if request.param == "packed, float32 attention":
+        decoder.dtype = torch.float32
+    return decoder
+
+
+def _expected(reference: Any, ids_BL: Tensor) -> Tensor:
+    with torch.no_grad():
+        logits: Tensor = reference(input_ids=ids_BL).logits
+    return logits
+
+
+def _close(decoder: Decoder, got: Tensor, expected: Tensor) -> bool:
+    """Root mean square difference against the spread of the logits."""
+    assert got.dtype == torch.float32
+    assert got.shape == expected.shape
+    tolerance = 1e-3 if decoder.dtype == torch.float32 else 3e-2  # 16-bit inputs; bfloat16 keys and values
+    return bool((got - expected).pow(2).mean().sqrt() < tolerance * expected.std())
+
+
+def _ids(count: int, rows: int = 1) -> Tensor:
+    return torch.randint(0, SHAPE["vocab_size"], (rows, count), generator=torch.Generator().manual_seed(count))
+
+
+def test_a_prompt_gives_the_logits_of_transformers(decoder: Decoder, reference: Any) -> None:
+    ids = _ids(40)
+    cache = decoder.new_cache(tokens=64)
+    got = decoder.forward(decoder.embed(ids), cache, all_positions=True)
+    assert cache.length == 40
+    assert _close(decoder, got, _expected(reference, ids))
+
+
+def test_token_by_token_gives_the_logits_of_the_whole_prompt(decoder: Decoder, reference: Any) -> None:
+    ids = _ids(20)
+    cache = decoder.new_cache(tokens=20)
+    got = torch.stack([decoder.forward(decoder.embed(ids[:, i : i + 1]), cache) for i in range(20)], 1)
+    assert _close(decoder, got, _expected(reference, ids))
+
+
+def test_a_prompt_may_come_in_pieces(decoder: Decoder, reference: Any) -> None:
+    ids = _ids(30)
+    cache = decoder.new_cache(tokens=64)
+    got = torch.cat(
+        [decoder.forward(decoder.embed(piece), cache, all_positions=True) for piece in torch.split(ids, [17, 3, 10], 1)], 1
+    )
+    assert _close(decoder, got, _expected(reference, ids))
+
+
+def test_after_truncate_the_forgotten_positions_leave_no_trace(decoder: Decoder, reference: Any) -> None:
+    ids = _ids(24)
+    cache = decoder.new_cache(tokens=64)
+    decoder.forward(decoder.embed(torch.cat([ids[:, :10], _ids(30)], 1)), cache)
+    cache.truncate(10)
+    assert _close(decoder, decoder.forward(decoder.embed(ids[:, 10:]), cache), _expected(reference, ids)[:, -1])
+
+
+def test_rows_of_unequal_length_do_not_disturb_each_other(decoder: Decoder, reference: Any) -> None:
+    lengths = [5, 12, 1]
+    rows = [_ids(length + 3) for length in lengths]
+    longest = max(lengths)
+    padded = torch.cat(
+        [torch.nn.functional.pad(row[:, :length], (longest - length, 0)) for row, length in zip(rows, lengths, strict=True)]
+    )
+    cache = decoder.new_cache(tokens=32, batch=3, padding_B=[longest - length for length in lengths])
+    steps = [decoder.forward(decoder.embed(padded), cache)]
+    for step in range(3):
+        following = torch.cat([row[:, length + step : length + step + 1] for row, length in zip(rows, lengths, strict=True)])
+        steps.append(decoder.forward(decoder.embed(following), cache))
+    for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        expected = _expected(reference, row)[0, length - 1 :]
+        assert _close(decoder, torch.stack([logits[index] for logits in steps]), expected)
+
+
+def test_embeddings_may_be_spliced_in(decoder: Decoder, reference: Any) -> None:
+    embeddings = torch.randn(1, 9, decoder.config.width, generator=torch.Generator().manual_seed(0)).to(torch.float64)
+    with torch.no_grad():
+        expected = reference(inputs_embeds=embeddings.float()).logits[:, -1]
+    assert _close(decoder, decoder.forward(embeddings, decoder.new_cache(tokens=9)), expected)
+
+
+def test_the_given_embeddings_are_left_as_they_were(decoder: Decoder) -> None:
+    embeddings = decoder.embed(_ids(6))
+    before = embeddings.clone()
+    decoder.forward(embeddings, decoder.new_cache(tokens=6))
+    assert torch.equal(embeddings, before)
+
+
+def test_a_full_cache_is_refused_and_stays_usable(decoder: Decoder) -> None:
+    cache = decoder.new_cache(tokens=4)
+    decoder.forward(decoder.embed(_ids(3)), cache)
+    with pytest.raises(ValueError, match="do not fit"):
+        decoder.forward(decoder.embed(_ids(2)), cache)
+    assert decoder.forward(decoder.embed(_ids(1)), cache).isfinite().all()
+
+
+@pytest.mark.parametrize("length", [-1, 4])
+def test_truncate_refuses_what_was_never_there(decoder: Decoder, length: int) -> None:
+    cache = decoder.new_cache(tokens=8)
+    decoder.forward(decoder.embed(_ids(3)), cache)
+    with pytest.raises(ValueError, match="cannot keep"):
+        cache.truncate(length)
+
+
+@pytest.mark.parametrize("wrong", [-1, SHAPE["vocab_size"]])
+def test_an_id_outside_the_vocabulary_is_refused(decoder: Decoder, wrong: int) -> None:
+    with pytest.raises(ValueError, match="vocabulary"):
+        decoder.embed(torch.tensor([[wrong]]))
+
+
+def test_a_folder_that_is_cut_short_is_called_corrupt(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        (tmp_path / path.name).write_bytes(content if path.name == CONFIG_FILE else content[: len(content) // 2])
+    with pytest.raises(WeightsCorruptError, match="not whole"):
+        Decoder.load(tmp_path)
+    with pytest.raises(WeightsCorruptError, match="not whole"):
+        Decoder.load(tmp_path / "nowhere")
