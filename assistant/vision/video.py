@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -27,6 +28,13 @@ _MAX_FRAMES_DECODED = 15_000
 """Against stamps that stand still: 120 s at 120 frames a second, with room."""
 _MAX_PIXELS_DECODED = 12_000_000_000
 """Against minutes of decoding: 120 s of 1080p at 48 frames a second."""
+
+
+class _Moment(NamedTuple):
+    time_s: float
+    frame: VideoFrame
+    rotation: int
+    """Degrees, counter-clockwise, that the player is asked to turn the picture by."""
 
 
 def sample_video(source: Source, *, max_bytes: int, max_s: float, max_frames: int, max_pixels: int) -> Video:
@@ -52,7 +60,8 @@ def sample_video(source: Source, *, max_bytes: int, max_s: float, max_frames: in
         raise ValueError("max_frames must be at least 1")
     data = read_bounded(source, max_bytes=max_bytes)
     kind = _kind(data)
-    kept = list[tuple[float, VideoFrame]]()
+    kept = list[_Moment]()
+    newest: _Moment | None = None
     count, every, first_s, last_s, step_s = 0, 1, 0.0, 0.0, 0.0
     try:
         with av.open(io.BytesIO(data), mode="r", format=kind) as container:
@@ -64,13 +73,16 @@ def sample_video(source: Source, *, max_bytes: int, max_s: float, max_frames: in
                 last_s = max(last_s, time_s) if count else time_s
                 if last_s - first_s > max_s:
                     raise MediaTooLargeError(f"the clip is longer than {max_s:g} s", hint="send a shorter clip")
+                newest = _Moment(last_s - first_s, frame, frame.rotation)
                 if count % every == 0:
-                    kept.append((last_s - first_s, frame))
-                if len(kept) > 2 * max_frames:  # never more than this in memory, however long the clip is
+                    newest = newest._replace(frame=_small(frame))
+                    kept.append(newest)
+                if len(kept) > 4 * max_frames:  # never more than this in memory, however long the clip is
                     kept, every = kept[::2], every * 2
                 count += 1
-            chosen = [kept[i] for i in _evenly(len(kept), max_frames)]
-            pictures = [(time_s, _rgb(frame)) for time_s, frame in chosen]
+            if newest is not None and kept[-1] is not newest:
+                kept.append(newest)
+            pictures = [(moment.time_s, _rgb(moment)) for moment in _evenly(kept, max_frames)]
     except InputError:
         raise
     except Exception as error:  # codecs raise of everything; their words hold addresses
@@ -117,19 +129,25 @@ def _bounded_frames(container: InputContainer, stream: VideoStream, max_pixels: 
         yield frame
 
 
-def _evenly(count: int, at_most: int) -> list[int]:
-    """Indices spread over `count` items with the first and the last among them; one is the middle."""
-    if count <= at_most:
-        return list(range(count))
-    if at_most == 1:
-        return [count // 2]
-    return [round(i * (count - 1) / (at_most - 1)) for i in range(at_most)]
+def _evenly(kept: list[_Moment], at_most: int) -> list[_Moment]:
+    """Those nearest to evenly spread times, the first and the last among them; one alone is the middle."""
+    if len(kept) <= at_most:
+        return kept
+    end_s = kept[-1].time_s
+    wanted_s = [end_s / 2] if at_most == 1 else [end_s * i / (at_most - 1) for i in range(at_most)]
+    nearest = {min(range(len(kept)), key=lambda i: abs(kept[i].time_s - time_s)) for time_s in wanted_s}
+    return [kept[i] for i in sorted(nearest)]
 
 
-def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:
-    scale = min(1.0, _MAX_SIDE_PX / max(frame.width, frame.height))
-    small = frame.reformat(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)), format="rgb24")
-    turned_HWC = np.rot90(small.to_ndarray(), k=round(frame.rotation / 90))
+def _small(frame: VideoFrame) -> VideoFrame:
+    scale = _MAX_SIDE_PX / max(frame.width, frame.height)
+    if scale >= 1:
+        return frame
+    return frame.reformat(width=max(1, round(frame.width * scale)), height=max(1, round(frame.height * scale)), format="yuv420p")
+
+
+def _rgb(moment: _Moment) -> NDArray[np.uint8]:
+    turned_HWC = np.rot90(_small(moment.frame).to_ndarray(format="rgb24"), k=round(moment.rotation / 90))
     return np.ascontiguousarray(turned_HWC, dtype=np.uint8)
 
 
