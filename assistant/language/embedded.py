@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -89,7 +89,7 @@ class EmbeddedModel:
         """How many tokens the messages take as a prompt, template included and pictures not."""
         return len(self._template.token_ids(messages))
 
-    async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncIterator[Generated]:
+    async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncGenerator[Generated, None]:
         """The reply, piece by piece; the last piece carries `finish_reason` and `usage`.
 
         Raises:

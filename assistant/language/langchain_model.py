@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import re
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -37,6 +38,8 @@ _FIELDS = {
     "repetition_penalty": ("repetition_penalty", "repeat_penalty"),
     "seed": ("seed",),
 }
+# As vLLM, llama.cpp, OpenAI and Anthropic word it.
+_OVERFLOW = re.compile(r"context.length|context.(size|window)|prompt is too long", re.IGNORECASE)
 _LENGTH_REASONS = {"length", "max_tokens", "MAX_TOKENS"}
 
 
@@ -86,7 +89,7 @@ class LangChainModel:
         """About how many tokens the messages take (four characters a token): the provider's tokenizer is not at hand."""
         return int(count_tokens_approximately([_message(message) for message in messages]))
 
-    async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncIterator[Generated]:
+    async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncGenerator[Generated, None]:
         """The reply, piece by piece; the last piece carries `finish_reason` and `usage` (zeros if the provider does not say).
 
         `choices` and `json_schema` use the provider's structured output; the reply then comes in one piece.
@@ -111,9 +114,9 @@ class LangChainModel:
                     yield piece
         except AssistantError:
             raise
-        except ContextOverflowError as error:
-            raise ContextLengthError(f"{self._name}: {error}", hint="shorten it or begin a new session") from error
         except Exception as error:  # every provider raises its own
+            if isinstance(error, ContextOverflowError) or _OVERFLOW.search(str(error)):
+                raise ContextLengthError(f"{self._name}: {error}", hint="shorten it or begin a new session") from error
             raise GenerationError(f"{self._name}: {error}", hint="check the provider's address, key and model name") from error
 
     async def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[float, ...]:

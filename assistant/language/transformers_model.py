@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ class TransformersModel:
         """How many tokens the messages take as a prompt, template included; pictures too, if the model sees."""
         return int(self._inputs(messages)["input_ids"].shape[1])
 
-    async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncIterator[Generated]:
+    async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncGenerator[Generated, None]:
         """The reply, piece by piece; the last piece carries `finish_reason` and `usage`.
 
         Raises:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import jsonschema
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -117,8 +116,7 @@ async def test_a_prompt_longer_than_the_context_is_refused(model: LanguageModel)
 
 async def test_leaving_the_stream_stops_it_at_once_and_the_model_answers_the_next_prompt(model: LanguageModel) -> None:
     # LangChain's scripted fake has an end of its own; the others would go on for hundreds of tokens.
-    replies = model.generate(PROMPT, GenerationOptions(max_tokens=400))
-    async with aclosing(cast(AsyncGenerator[Generated, None], replies)) as stream:
+    async with aclosing(model.generate(PROMPT, GenerationOptions(max_tokens=400))) as stream:
         async for _ in stream:
             break
         start = time.perf_counter()
@@ -186,7 +184,10 @@ async def test_choices_allow_nothing_else(local_model: LanguageModel) -> None:
 async def test_a_json_schema_is_followed(local_model: LanguageModel) -> None:
     for seed in range(3):
         options = GenerationOptions(max_tokens=100, temperature=1.5, seed=seed, json_schema=SCHEMA)
-        jsonschema.validate(json.loads(await text_of(local_model, options=options)), SCHEMA)
+        answer = json.loads(await text_of(local_model, options=options))
+        assert set(answer) == {"age", "sure"}
+        assert answer["age"] in range(100)
+        assert isinstance(answer["sure"], bool)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +218,7 @@ async def test_control_tokens_in_the_users_text_are_only_text(local_model: Langu
 
 async def test_two_replies_at_once_come_one_after_the_other(local_model: LanguageModel) -> None:
     alone = await text_of(local_model)
-    assert await asyncio.gather(text_of(local_model), text_of(local_model)) == [alone, alone]
+    assert set(await asyncio.gather(text_of(local_model), text_of(local_model))) == {alone}
 
 
 async def test_the_reply_never_runs_past_the_context(local_model: LanguageModel) -> None:

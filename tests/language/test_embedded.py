@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ async def last_of(model: EmbeddedModel, prompt: Prompt, options: GenerationOptio
 
 
 async def test_scores_are_the_sums_of_the_log_probabilities_of_all_positions(model: EmbeddedModel, folder: Path) -> None:
-    reference = AutoModelForCausalLM.from_pretrained(folder).eval()
+    reference: Any = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     chat = [{"role": message.role, "content": message.text} for message in PROMPT.messages]
     start = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import tokenizers
 import torch
@@ -78,13 +79,14 @@ def save_tiny_vision_language_model(folder: Path) -> Path:
     config = LlavaConfig(
         vision_config=vision,
         text_config=_llama(backend.get_vocab_size()),
-        image_token_index=backend.token_to_id("<image>"),
+        image_token_index=CONTROL.index("<image>"),
         image_seq_length=4,
         vision_feature_layer=-1,
     )
     LlavaForConditionalGeneration(config).save_pretrained(folder)
     size = {"height": 28, "width": 28}
-    LlavaProcessor(
+    processor: Any = LlavaProcessor
+    processor(
         CLIPImageProcessorPil(size=size, crop_size=size),
         tokenizer,
         patch_size=14,
@@ -113,10 +115,14 @@ def _llama(vocabulary_size: int) -> LlamaConfig:
 
 
 def _tokenizer(backend: tokenizers.Tokenizer, chat_template: str | None) -> PreTrainedTokenizerFast:
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>", "<image>"],
-        chat_template=chat_template,
+    fast: Any = PreTrainedTokenizerFast
+    return cast(
+        PreTrainedTokenizerFast,
+        fast(
+            tokenizer_object=backend,
+            eos_token="<|im_end|>",
+            pad_token="<|endoftext|>",
+            additional_special_tokens=["<|im_start|>", "<image>"],
+            chat_template=chat_template,
+        ),
     )
