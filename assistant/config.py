@@ -118,7 +118,7 @@ _PROFILES: Mapping[str, Mapping[str, Any]] = {
     "fast": {"language_model": {"model": "qwen2.5-coder-0.5b-instruct"}},
     "cpu": {},
     "gpu": {
-        "recognizer": {"engine": "transformers-whisper", "model": ""},
+        "recognizer": {"engine": "transformers-whisper"},
         "language_model": {"engine": "transformers", "model": ""},
     },
     "remote": {"language_model": {"engine": "langchain", "model": ""}},

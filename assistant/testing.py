@@ -143,3 +143,32 @@ class ScriptedSynthesizer:
 
     async def close(self) -> None:
         """Nothing to free."""
+
+
+def recognizer(settings: object) -> ScriptedRecognizer:
+    """For `recognizer.engine = "assistant.testing:recognizer"`."""
+    return ScriptedRecognizer(("What is this?",))
+
+
+def vision(settings: object) -> ScriptedVision:
+    """For `vision.engine = "assistant.testing:vision"`."""
+    return ScriptedVision()
+
+
+def language_model(settings: object) -> ScriptedLanguageModel:
+    """For `language_model.engine = "assistant.testing:language_model"`."""
+    return ScriptedLanguageModel(("It is a cat.", "A cat, as I said."))
+
+
+def synthesizer(settings: object) -> ScriptedSynthesizer:
+    """For `synthesizer.engine = "assistant.testing:synthesizer"`."""
+    return ScriptedSynthesizer()
+
+
+SCRIPTED = {
+    "recognizer": {"engine": "assistant.testing:recognizer"},
+    "vision": {"engine": "assistant.testing:vision"},
+    "language_model": {"engine": "assistant.testing:language_model"},
+    "synthesizer": {"engine": "assistant.testing:synthesizer", "by_language": {}},
+}
+"""Settings under which nothing loads a model."""

@@ -1,0 +1,454 @@
+"""The wiring: `AsyncAssistant` puts engines, dialogue and memory together; `Assistant` is the same without `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import uuid
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from weakref import WeakValueDictionary
+
+from assistant.config import Settings, load_settings
+from assistant.dialogue.manager import DialogueManager, DialogueOptions
+from assistant.engines import LazyRecognizer, LazySynthesizer, LazyVision, Once, build_synthesizer, builder, model_languages
+from assistant.errors import InputError, InvalidTextError, MediaTooLargeError, TextTooLongError
+from assistant.language.identification import identify_language
+from assistant.memory.store import SqlMemory
+from assistant.prompts import load_prompt
+from assistant.protocols import LanguageModel
+from assistant.speech.audio import decode_audio
+from assistant.speech.spoken_text import spoken
+from assistant.types import (
+    Audio,
+    AudioDelta,
+    Event,
+    GenerationOptions,
+    Image,
+    Message,
+    Prompt,
+    Reply,
+    SessionSummary,
+    StoredTurn,
+    Transcript,
+    Turn,
+    TurnCompleted,
+    Video,
+)
+from assistant.vision.image import decode_image
+from assistant.vision.video import sample_video
+
+T = TypeVar("T")
+AudioSource = Audio | bytes | str | Path
+ImageSource = Image | bytes | str | Path
+VideoSource = Video | bytes | str | Path
+
+_SESSION_ID = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\U000e0000-\U000e007f]")
+
+
+class AsyncAssistant:
+    """A conversational assistant in this process. Engines load when they are first needed, or at once with `warm`."""
+
+    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
+        """Make an assistant.
+
+        Args:
+            settings: All settings; None reads `assistant.toml` and `ASSISTANT_*`.
+            overrides: Single settings, such as `profile="tiny"` or `limits={"audio_s": 60}`.
+
+        Raises:
+            ConfigError: A setting is wrong.
+            StorageError: The database cannot be opened.
+        """
+        self.settings = settings if settings is not None and not overrides else load_settings(overrides)
+        self.memory = SqlMemory(self.settings.data_dir)
+        self._recognizer = LazyRecognizer(lambda: builder("recognizer", self.settings.recognizer.engine)(self.settings))
+        self._vision = LazyVision(lambda: builder("vision", self.settings.vision.engine)(self.settings))
+        self._synthesizer = LazySynthesizer(lambda: build_synthesizer(self.settings))
+        self._language_model: Once[LanguageModel] = Once(
+            lambda: builder("language_model", self.settings.language_model.engine)(self.settings)
+        )
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def __aenter__(self) -> Self:
+        """The assistant itself."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Free the engines and the database."""
+        for engine in (self._recognizer, self._vision, self._synthesizer, self._language_model):
+            await engine.close()
+        await self.memory.close()
+
+    async def ask(
+        self,
+        text: str = "",
+        *,
+        images: Sequence[ImageSource] = (),
+        audio: AudioSource | None = None,
+        video: VideoSource | None = None,
+        session: str | None = None,
+        speak: bool = True,
+        language: str | None = None,
+    ) -> Reply:
+        """The answer to one turn, with its sound in `reply.audio` when `speak` is true and the language has a voice.
+
+        Raises:
+            InputError: Something given cannot be used; nothing was stored.
+            EngineError: A model failed; what the user said is stored.
+        """
+        parts: list[Audio] = []
+        events = self.stream(text, images=images, audio=audio, video=video, session=session, speak=speak, language=language)
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case AudioDelta(audio=piece):
+                        parts.append(piece)
+                    case TurnCompleted(reply=reply):
+                        return replace(reply, audio=Audio.join(parts) if parts else None)
+                    case _:
+                        pass
+        raise AssertionError("a turn ends with TurnCompleted or an error")
+
+    async def stream(
+        self,
+        text: str = "",
+        *,
+        images: Sequence[ImageSource] = (),
+        audio: AudioSource | None = None,
+        video: VideoSource | None = None,
+        session: str | None = None,
+        speak: bool = True,
+        language: str | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """The events of one turn as they happen, `TurnCompleted` last. Closing the generator interrupts the turn."""
+        turn = Turn(
+            session_id=_session_id(session),
+            turn_id=uuid.uuid4().hex,
+            text=clean_text(text, limit_characters=self.settings.limits.text_characters),
+            audio=await self._audio(audio),
+            images=await self._images(images),
+            speak=speak,
+            language=language,
+        )
+        if video is not None:
+            turn = _with_video(turn, await self._video(video))
+        async with aclosing(self.respond(turn)) as events:
+            async for event in events:
+                yield event
+
+    async def respond(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        """The events of a turn whose media are decoded already. Turns of one session are answered one after the other."""
+        manager = await self._manager()
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        lock = self._locks.setdefault(turn.session_id, asyncio.Lock())
+
+        async def work() -> None:
+            try:
+                async with lock:
+                    await manager.respond(turn, queue.put)
+            finally:
+                queue.put_nowait(None)
+
+        task = asyncio.create_task(work())
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def transcribe(self, audio: AudioSource, *, language: str | None = None) -> Transcript:
+        """What is said in a recording.
+
+        Raises:
+            InputError: The recording cannot be used.
+            RecognitionError: The model failed.
+        """
+        decoded = await self._audio(audio)
+        if decoded is None:
+            raise InputError("there is no recording")
+        return await self._recognizer.transcribe(decoded, language=language)
+
+    async def say(self, text: str, *, language: str | None = None, voice: str | None = None) -> AsyncGenerator[Audio, None]:
+        """The text aloud, piece by piece, numbers and units read as people say them.
+
+        Raises:
+            UnsupportedLanguageError: No voice speaks the language.
+        """
+        text = clean_text(text, limit_characters=self.settings.limits.text_characters)
+        language = language or identify_language(text)
+        speech = self._synthesizer.synthesize(
+            spoken(text, language),
+            language=language,
+            voice=voice or self.settings.synthesizer.voice,
+            speed=self.settings.synthesizer.speed,
+        )
+        async with aclosing(speech) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def sessions(self, *, limit: int = 50) -> tuple[SessionSummary, ...]:
+        """Sessions, the newest first."""
+        return await self.memory.sessions(limit=limit)
+
+    async def history(self, session: str, *, limit: int = 1000) -> tuple[StoredTurn, ...]:
+        """The turns of a session, oldest first."""
+        return await self.memory.history(session, limit=limit)
+
+    async def warm(self) -> None:
+        """Load every engine and run each once, so that the first turn is as fast as the others."""
+        manager = self._manager()
+        await asyncio.gather(manager, self._recognizer.get(), self._vision.get(), self._synthesizer.get())
+        model = await self._language_model.get()
+        system = Prompt((Message("system", self._system_prompt()), Message("user", "Hello.")))
+        async with aclosing(model.generate(system, GenerationOptions(max_tokens=1))) as pieces:
+            async for _ in pieces:
+                pass
+        spoken_hello = [piece async for piece in self.say("Hello there, this is a test.", language="en")]
+        await self._recognizer.transcribe(Audio.join(spoken_hello))
+
+    async def _manager(self) -> DialogueManager:
+        settings = self.settings
+        return DialogueManager(
+            recognizer=self._recognizer,
+            vision=self._vision,
+            language_model=await self._language_model.get(),
+            synthesizer=self._synthesizer,
+            memory=self.memory,
+            options=DialogueOptions(
+                system_prompt=self._system_prompt(),
+                picture_note=load_prompt("picture", settings.prompts_dir),
+                generation=GenerationOptions(
+                    max_tokens=settings.language_model.max_tokens,
+                    temperature=settings.language_model.temperature,
+                    top_p=settings.language_model.top_p,
+                    repetition_penalty=settings.language_model.repetition_penalty,
+                    seed=settings.language_model.seed,
+                ),
+                history_turns=settings.memory.history_turns,
+                voice=settings.synthesizer.voice,
+                speed=settings.synthesizer.speed,
+                model_languages=model_languages(settings),
+            ),
+            spoken=spoken,
+            identify_language=identify_language,
+        )
+
+    def _system_prompt(self) -> str:
+        return load_prompt("system", self.settings.prompts_dir).replace("{today}", f"{date.today():%A, %-d %B %Y}")
+
+    async def _audio(self, source: AudioSource | None) -> Audio | None:
+        if source is None or isinstance(source, Audio):
+            return source
+        limits = self.settings.limits
+        return await asyncio.to_thread(decode_audio, _place(source), max_bytes=limits.audio_bytes, max_s=limits.audio_s)
+
+    async def _images(self, sources: Sequence[ImageSource]) -> tuple[Image, ...]:
+        limits = self.settings.limits
+        if len(sources) > limits.images_per_turn:
+            raise MediaTooLargeError(
+                f"{len(sources)} pictures in one turn, at most {limits.images_per_turn} are accepted",
+                hint="send them in several turns, or raise limits.images_per_turn",
+            )
+        images = []
+        for source in sources:
+            if not isinstance(source, Image):
+                source = await asyncio.to_thread(
+                    decode_image,
+                    _place(source),
+                    max_bytes=limits.image_bytes,
+                    max_pixels=limits.image_pixels,
+                    max_side_px=limits.image_side_px,
+                )
+            images.append(source)
+        return tuple(images)
+
+    async def _video(self, source: VideoSource) -> Video:
+        if isinstance(source, Video):
+            return source
+        limits, place = self.settings.limits, _place(source)
+        video = await asyncio.to_thread(
+            sample_video,
+            place,
+            max_bytes=limits.video_bytes,
+            max_s=limits.video_s,
+            max_frames=limits.video_frames,
+            max_pixels=limits.image_pixels,
+        )
+        sound = await asyncio.to_thread(decode_audio, place, max_bytes=limits.video_bytes, max_s=limits.video_s, allow_video=True)
+        return replace(video, sound=sound)
+
+
+class Assistant:
+    """`AsyncAssistant` for code without an event loop: the same methods, called plainly. Safe to call from several threads."""
+
+    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
+        """Make an assistant; see `AsyncAssistant`."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="assistant-loop", daemon=True)
+        self._thread.start()
+        try:
+            self._inner = self._run(_made(settings, overrides))
+        except BaseException:
+            self._stop()
+            raise
+
+    def __enter__(self) -> Self:
+        """The assistant itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._inner.settings
+
+    def close(self) -> None:
+        """Free the engines and the database; a second call does nothing."""
+        if self._loop.is_closed():
+            return
+        self._run(self._inner.close())
+        self._stop()
+
+    def warm(self) -> None:
+        """Load every engine and run each once; see `AsyncAssistant.warm`."""
+        self._run(self._inner.warm())
+
+    def ask(
+        self,
+        text: str = "",
+        *,
+        images: Sequence[ImageSource] = (),
+        audio: AudioSource | None = None,
+        video: VideoSource | None = None,
+        session: str | None = None,
+        speak: bool = True,
+        language: str | None = None,
+    ) -> Reply:
+        """The answer to one turn; see `AsyncAssistant.ask`."""
+        return self._run(
+            self._inner.ask(text, images=images, audio=audio, video=video, session=session, speak=speak, language=language)
+        )
+
+    def stream(
+        self,
+        text: str = "",
+        *,
+        images: Sequence[ImageSource] = (),
+        audio: AudioSource | None = None,
+        video: VideoSource | None = None,
+        session: str | None = None,
+        speak: bool = True,
+        language: str | None = None,
+    ) -> Iterator[Event]:
+        """The events of one turn; leaving the loop early interrupts it. See `AsyncAssistant.stream`."""
+        return self._iterate(
+            self._inner.stream(text, images=images, audio=audio, video=video, session=session, speak=speak, language=language)
+        )
+
+    def transcribe(self, audio: AudioSource, *, language: str | None = None) -> Transcript:
+        """What is said in a recording; see `AsyncAssistant.transcribe`."""
+        return self._run(self._inner.transcribe(audio, language=language))
+
+    def say(self, text: str, *, language: str | None = None, voice: str | None = None) -> Iterator[Audio]:
+        """The text aloud, piece by piece; see `AsyncAssistant.say`."""
+        return self._iterate(self._inner.say(text, language=language, voice=voice))
+
+    def sessions(self, *, limit: int = 50) -> tuple[SessionSummary, ...]:
+        """Sessions, the newest first."""
+        return self._run(self._inner.sessions(limit=limit))
+
+    def history(self, session: str, *, limit: int = 1000) -> tuple[StoredTurn, ...]:
+        """The turns of a session, oldest first."""
+        return self._run(self._inner.history(session, limit=limit))
+
+    def delete_session(self, session: str) -> None:
+        """Forget a session.
+
+        Raises:
+            NotFoundError: There is no such session.
+        """
+        self._run(self._inner.memory.delete(session))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def _iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        try:
+            while True:
+                try:
+                    yield self._run(_next(items))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._run(items.aclose())
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _made(settings: Settings | None, overrides: Mapping[str, Any]) -> AsyncAssistant:
+    return AsyncAssistant(settings, **overrides)
+
+
+async def _next(items: AsyncGenerator[T, None]) -> T:
+    return await anext(items)
+
+
+def clean_text(text: str, *, limit_characters: int) -> str:
+    """The text without control characters and invisible tag characters.
+
+    Raises:
+        InvalidTextError: It holds a lone surrogate.
+        TextTooLongError: It is longer than the limit.
+    """
+    if len(text) > limit_characters:
+        raise TextTooLongError(
+            f"the text has {len(text)} characters, at most {limit_characters} are accepted",
+            hint="shorten it, or raise limits.text_characters",
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidTextError(f"the text is not valid Unicode at character {error.start}", hint="send it as UTF-8") from error
+    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+
+
+def _session_id(session: str | None) -> str:
+    if session is None:
+        return uuid.uuid4().hex[:12]
+    if not _SESSION_ID.fullmatch(session):
+        raise InputError(f"{session[:40]!r} is no session id", hint="1 to 255 characters without spaces")
+    return session
+
+
+def _place(source: bytes | str | Path) -> bytes | Path:
+    return Path(source) if isinstance(source, str) else source
+
+
+def _with_video(turn: Turn, video: Video) -> Turn:
+    """A clip as one turn: its frames as pictures, its sound as the recording unless the turn has one."""
+    return replace(turn, images=turn.images + video.frames, audio=turn.audio or video.sound)

@@ -1,0 +1,259 @@
+"""Which class plays which role: built from settings on first use, weights found by name.
+
+A setting names an entry of `ENGINES` or, as `module:callable`, a builder of the user's own that takes the settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from assistant.config import Settings
+from assistant.errors import ConfigError
+from assistant.protocols import LanguageModel, SpeechRecognizer, SpeechSynthesizer, VisionEncoder, VoiceActivityDetector
+from assistant.types import Audio, Image, Sight, Transcript
+from assistant.weights import WeightStore
+
+Builder = Callable[[Settings], Any]
+
+
+def weight_store(settings: Settings) -> WeightStore:
+    """Where the weights lie."""
+    return WeightStore(settings.cache_dir)
+
+
+def _weights(settings: Settings, name: str) -> Path:
+    """A folder or file of the user's own, or a model of the catalogue."""
+    own = Path(name).expanduser()
+    return own if own.is_absolute() and own.exists() else weight_store(settings).folder(name)
+
+
+def _faster_whisper(settings: Settings) -> SpeechRecognizer:
+    from assistant.speech.whisper import FasterWhisperRecognizer
+
+    return FasterWhisperRecognizer(
+        _weights(settings, settings.recognizer.model),
+        threads=settings.threads,
+        beam_size=settings.recognizer.beam_size,
+        short_context=settings.recognizer.short_context,
+        detector=_silero(settings),
+    )
+
+
+def _openai_whisper(settings: Settings) -> SpeechRecognizer:
+    from assistant.speech.openai_whisper import OpenAIWhisperRecognizer
+
+    return OpenAIWhisperRecognizer(
+        _weights(settings, settings.recognizer.model),
+        threads=settings.threads,
+        beam_size=settings.recognizer.beam_size,
+        detector=_silero(settings),
+    )
+
+
+def _transformers_whisper(settings: Settings) -> SpeechRecognizer:
+    from assistant.speech.transformers_whisper import TransformersWhisperRecognizer
+
+    return TransformersWhisperRecognizer(
+        _weights(settings, settings.recognizer.model),
+        threads=settings.threads,
+        beam_size=settings.recognizer.beam_size,
+        detector=_silero(settings),
+    )
+
+
+def _silero(settings: Settings) -> VoiceActivityDetector:
+    from assistant.speech.vad import SileroDetector
+
+    return SileroDetector(weight_store(settings).folder("silero-vad") / "silero_vad.onnx")
+
+
+def _experts(settings: Settings) -> VisionEncoder:
+    from assistant.vision.experts import EvidenceEncoder
+
+    return EvidenceEncoder(
+        weight_store(settings).folder(settings.vision.model) / "model.pth",
+        threads=settings.threads,
+        read_text=settings.vision.read_text,
+    )
+
+
+def _embedded(settings: Settings) -> LanguageModel:
+    from assistant.language.embedded import EmbeddedModel
+
+    name = settings.language_model.model
+    place = _weights(settings, name)
+    return EmbeddedModel(
+        place / "model.gguf" if (place / "model.gguf").is_file() else place,
+        cache_dir=settings.cache_dir / "converted",
+        name=name,
+        context_tokens=settings.language_model.context_tokens,
+        threads=settings.threads,
+    )
+
+
+def _transformers(settings: Settings) -> LanguageModel:
+    from assistant.language.transformers_model import TransformersModel
+
+    return TransformersModel(_named_model(settings), device=settings.language_model.device)
+
+
+def _langchain(settings: Settings) -> LanguageModel:
+    from assistant.language.langchain_model import LangChainModel
+
+    return LangChainModel(_named_model(settings), context_tokens=settings.language_model.context_tokens)
+
+
+def _named_model(settings: Settings) -> str:
+    if not settings.language_model.model:
+        raise ConfigError(
+            f"engine {settings.language_model.engine!r} needs language_model.model",
+            hint='a folder for "transformers", PROVIDER:MODEL for "langchain"; ASSISTANT_LANGUAGE_MODEL__MODEL sets it',
+        )
+    return settings.language_model.model
+
+
+def _hibari(settings: Settings) -> SpeechSynthesizer:
+    from assistant.speech.hibari import HibariSynthesizer
+
+    return HibariSynthesizer(threads=settings.threads)
+
+
+def _kokoro(settings: Settings) -> SpeechSynthesizer:
+    from assistant.speech.kokoro import KokoroSynthesizer
+
+    return KokoroSynthesizer(weight_store(settings).folder("kokoro"), threads=settings.threads)
+
+
+def _piper(settings: Settings) -> SpeechSynthesizer:
+    from assistant.speech.piper import PiperSynthesizer
+
+    if not settings.synthesizer.model:
+        raise ConfigError("engine 'piper' needs synthesizer.model", hint="the path of a Piper voice, NAME.onnx")
+    return PiperSynthesizer(settings.synthesizer.model, threads=settings.threads)
+
+
+def _coqui(settings: Settings) -> SpeechSynthesizer:
+    from assistant.speech.coqui import CoquiSynthesizer
+
+    return CoquiSynthesizer(model=settings.synthesizer.model, url=settings.synthesizer.url)
+
+
+ENGINES: Mapping[str, Mapping[str, Builder]] = {
+    "recognizer": {
+        "faster-whisper": _faster_whisper,
+        "openai-whisper": _openai_whisper,
+        "transformers-whisper": _transformers_whisper,
+    },
+    "vision": {"experts": _experts},
+    "language_model": {"embedded": _embedded, "transformers": _transformers, "langchain": _langchain},
+    "synthesizer": {"hibari": _hibari, "kokoro": _kokoro, "piper": _piper, "coqui": _coqui},
+}
+
+
+def builder(role: str, name: str) -> Builder:
+    """The builder that a setting names.
+
+    Raises:
+        ConfigError: No such engine.
+    """
+    if name in ENGINES[role]:
+        return ENGINES[role][name]
+    module, separator, attribute = name.partition(":")
+    if separator:
+        try:
+            return cast(Builder, getattr(import_module(module), attribute))
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(f"cannot import {role}.engine {name!r}: {error}", hint="it reads module:callable") from error
+    raise ConfigError(f"unknown {role}.engine {name!r}", hint=f"known: {', '.join(ENGINES[role])}, or module:callable")
+
+
+def build_synthesizer(settings: Settings) -> SpeechSynthesizer:
+    """The voices of all languages as one; each engine is built when its language is first spoken."""
+    from assistant.speech.multilingual import LanguageRouter
+
+    default = builder("synthesizer", settings.synthesizer.engine)(settings)
+    names = settings.synthesizer.by_language
+    return LanguageRouter(default, {code: partial(builder("synthesizer", name), settings) for code, name in names.items()})
+
+
+class _Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+E = TypeVar("E", bound=_Closing)
+
+
+class Once(Generic[E]):
+    """An engine that is built in a worker thread when it is first needed."""
+
+    def __init__(self, build: Callable[[], E]) -> None:
+        self._build = build
+        self._lock = asyncio.Lock()
+        self._engine: E | None = None
+
+    async def get(self) -> E:
+        """The engine."""
+        async with self._lock:
+            if self._engine is None:
+                self._engine = await asyncio.to_thread(self._build)
+            return self._engine
+
+    async def close(self) -> None:
+        """Free the engine if it was built."""
+        async with self._lock:
+            if self._engine is not None:
+                await self._engine.close()
+                self._engine = None
+
+
+class LazyRecognizer(Once[SpeechRecognizer]):
+    """A `SpeechRecognizer` that costs nothing until somebody speaks."""
+
+    async def transcribe(self, audio: Audio, *, language: str | None = None) -> Transcript:
+        """See `SpeechRecognizer.transcribe`."""
+        return await (await self.get()).transcribe(audio, language=language)
+
+
+class LazyVision(Once[VisionEncoder]):
+    """A `VisionEncoder` that costs nothing until a picture is shown."""
+
+    async def encode(self, image: Image) -> Sight:
+        """See `VisionEncoder.encode`."""
+        return await (await self.get()).encode(image)
+
+
+class LazySynthesizer(Once[SpeechSynthesizer]):
+    """A `SpeechSynthesizer` that costs nothing until it speaks."""
+
+    languages: frozenset[str] = frozenset()
+    voices: tuple[str, ...] = ()
+
+    async def synthesize(
+        self, text: str, *, language: str, voice: str | None = None, speed: float = 1.0
+    ) -> AsyncGenerator[Audio, None]:
+        """See `SpeechSynthesizer.synthesize`."""
+        engine = await self.get()
+        async with aclosing(engine.synthesize(text, language=language, voice=voice, speed=speed)) as pieces:
+            async for audio in pieces:
+                yield audio
+
+
+def model_languages(settings: Settings) -> frozenset[str] | None:
+    """The languages the language model answers in; None when nobody knows."""
+    if settings.language_model.engine != "embedded":
+        return None
+    return _MODEL_LANGUAGES.get(settings.language_model.model)
+
+
+_QWEN_2_5 = frozenset(["en", "zh", "es", "fr", "de", "it", "pt", "ru", "ja", "ko", "vi", "th", "ar"])
+_MODEL_LANGUAGES = {
+    "smollm2-135m-instruct": frozenset({"en"}),
+    "qwen2.5-coder-0.5b-instruct": _QWEN_2_5,
+    "qwen2.5-coder-1.5b-instruct": _QWEN_2_5,
+}

@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.types import Audio
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture
+def question(tmp_path: Path) -> Path:
+    return Audio(np.zeros(16_000, np.float32), 16_000).save(tmp_path / "question.wav")
+
+
+def test_one_object_holds_all_there_is_to_know_of_a_turn(assistant: Run, question: Path, tmp_path: Path) -> None:
+    done = assistant("ask", "--audio", question, "--session", "alice", "--speak", tmp_path / "reply.wav", "--json")
+    answer = json.loads(done.stdout)
+    assert list(answer) == [
+        "session_id",
+        "turn_id",
+        "transcript",
+        "text",
+        "language",
+        "audio_path",
+        "evidence",
+        "usage",
+        "timings_ms",
+    ]
+    assert (answer["session_id"], answer["transcript"], answer["text"]) == ("alice", "What is this?", "It is a cat.")
+    assert set(answer["timings_ms"]) == {"transcribe", "first_token", "first_audio", "total"}
+    with wave.open(answer["audio_path"]) as reader:
+        assert reader.getnframes() > 1000
+
+
+def test_what_is_piped_in_goes_before_what_is_typed(assistant: Run) -> None:
+    assistant("ask", "-s", "alice", "What is it?", stdin=b"A letter.\n")
+    shown = assistant("sessions", "show", "alice", "--json")
+    assert json.loads(shown.stdout)["user_text"] == "A letter.\nWhat is it?"
+
+
+def test_a_session_goes_on(assistant: Run) -> None:
+    assistant("ask", "one", "-s", "alice")
+    assert b"It is a cat." in assistant("ask", "-c", "two").stdout
+    assert len(assistant("sessions", "show", "alice", "--json").stdout.splitlines()) == 2
+
+
+def test_details_are_printed_for_people(assistant: Run, question: Path) -> None:
+    text = assistant("ask", "--details", "--audio", question).stdout.decode()
+    assert all(word in text for word in ("transcript", "reply", "tokens", "timings"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "message"),
+    [
+        (("ask",), b"", 1, b"empty_turn"),
+        (("ask",), b"\xff\xfe", 1, b"invalid_text: standard input is not UTF-8 at byte 0"),
+        (("ask", b"\xff"), b"", 1, b"invalid_text"),
+        (("ask", "-a", "no-such.png", "hi"), b"", 1, b"file_not_found"),
+        (("ask", "-a", "what.xyz", "hi"), b"", 1, b"unsupported_media"),
+        (("ask", "--no-such-option"), b"", 2, b"No such option"),
+        (("ask", "hi", "--speak", "/no/such/folder/x.wav"), b"", 1, b"file_not_found"),
+        (("transcribe", "no-such.wav"), b"", 1, b"file_not_found"),
+        (("say", "..."), b"", 1, b"invalid_input"),
+        (("sessions", "show", "nobody"), b"", 1, b"not_found"),
+    ],
+)
+def test_an_error_is_one_line_with_a_code_and_no_traceback(
+    assistant: Run, arguments: tuple[str, ...], stdin: bytes, code: int, message: bytes
+) -> None:
+    done = assistant(*arguments, stdin=stdin, check=False)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_recording_that_cannot_be_read_does_not_stop_the_others(assistant: Run, question: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    done = assistant("transcribe", broken, question, "--json", check=False)
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert done.returncode == 1
+    assert first["error"]["code"] in ("unreadable_media", "unsupported_media")
+    assert second == {"path": str(question), "text": "What is this?", "language": "en", "duration_s": 1.0, "segments": []}
+
+
+def test_a_text_is_spoken_to_a_file(assistant: Run, tmp_path: Path) -> None:
+    done = assistant("say", "Hello there", "-o", tmp_path / "hello.wav", "--json")
+    assert json.loads(done.stdout)["duration_s"] > 0.3
+    assert (tmp_path / "hello.wav").exists()
+
+
+def test_python_dash_m_is_the_same_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "assistant", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("assistant, version ")

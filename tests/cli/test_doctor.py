@@ -1,0 +1,30 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from assistant.cli.doctor import examine
+from assistant.config import load_settings
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+def test_missing_weights_are_named_with_the_command_that_brings_them(tmp_path: Path) -> None:
+    settings = load_settings({"profile": "tiny", "cache_dir": tmp_path, "data_dir": tmp_path}, environment={})
+    missing = {finding.check: finding.mend for finding in examine(settings) if finding.status == "missing"}
+    assert missing["weights smollm2-135m-instruct"] == "assistant models pull smollm2-135m-instruct"
+
+
+def test_the_exit_code_says_whether_something_is_missing(assistant: Run, tmp_path: Path) -> None:
+    (tmp_path / "assistant.toml").write_text(f'cache_dir = "{tmp_path}"\n')
+    done = assistant("doctor", "--json", check=False)
+    statuses = {json.loads(line)["status"] for line in done.stdout.splitlines()}
+    assert done.returncode == 1
+    assert "missing" in statuses
+
+
+def test_the_settings_in_force_are_shown(assistant: Run, tmp_path: Path) -> None:
+    (tmp_path / "assistant.toml").write_text("[limits]\naudio_s = 5\n")
+    settings = json.loads(assistant("config", "--profile", "fast", "--json").stdout)
+    assert (settings["profile"], settings["limits"]["audio_s"]) == ("fast", 5.0)
+    assert settings["language_model"]["engine"] == "assistant.testing:language_model"

@@ -1,0 +1,176 @@
+import asyncio
+import io
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from assistant import Assistant, AsyncAssistant, load_settings
+from assistant.app import clean_text
+from assistant.config import Settings
+from assistant.errors import (
+    ConfigError,
+    EmptyTurnError,
+    InputError,
+    InvalidTextError,
+    MediaTooLargeError,
+    NotFoundError,
+    TextTooLongError,
+    UnsupportedMediaError,
+)
+from assistant.testing import SCRIPTED
+from assistant.types import Audio, AudioDelta, TextDelta, TurnCompleted
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    folders = {"data_dir": tmp_path / "data", "cache_dir": tmp_path / "cache"}
+    return load_settings({**SCRIPTED, **folders}, environment={})
+
+
+@pytest.fixture
+def assistant(settings: Settings) -> Iterator[Assistant]:
+    with Assistant(settings) as made:
+        yield made
+
+
+@pytest.fixture
+async def async_assistant(settings: Settings) -> AsyncIterator[AsyncAssistant]:
+    async with AsyncAssistant(settings) as made:
+        yield made
+
+
+def photo() -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", (8, 6), "red").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def recording() -> bytes:
+    return Audio(np.zeros(8000, np.float32), 16_000).to_wav()
+
+
+def test_a_question_about_a_photo_is_answered_aloud_and_followed_up(assistant: Assistant, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(photo())
+    reply = assistant.ask("What is this?", images=[str(tmp_path / "photo.png")], session="alice")
+    assert (reply.text, reply.session_id, reply.language) == ("It is a cat.", "alice", "en")
+    assert reply.audio is not None
+    assert reply.audio.save(tmp_path / "reply.wav").stat().st_size > 1000
+    assert assistant.ask("Are you sure?", session="alice").text == "A cat, as I said."
+    assert [turn.user_text for turn in assistant.history("alice")] == ["What is this?", "Are you sure?"]
+
+
+def test_a_recording_is_a_question_too(assistant: Assistant) -> None:
+    reply = assistant.ask(audio=recording(), speak=False)
+    assert (reply.transcript, reply.text, reply.audio) == ("What is this?", "It is a cat.", None)
+
+
+def test_events_come_as_they_happen(assistant: Assistant) -> None:
+    events = list(assistant.stream("Hello", session="alice"))
+    assert isinstance(events[-1], TurnCompleted)
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "It is a cat."
+    assert any(isinstance(event, AudioDelta) for event in events)
+
+
+def test_leaving_the_stream_interrupts_the_turn(assistant: Assistant) -> None:
+    for event in assistant.stream("Hello", session="alice"):
+        if isinstance(event, TextDelta):
+            break
+    (turn,) = assistant.history("alice")
+    assert turn.status == "interrupted"
+    assert assistant.ask("Still there?", session="alice").text
+
+
+def test_every_turn_without_a_session_starts_one(assistant: Assistant) -> None:
+    assert assistant.ask("a").session_id != assistant.ask("b").session_id
+    assert len(assistant.sessions()) == 2
+
+
+def test_a_session_is_forgotten(assistant: Assistant) -> None:
+    assistant.ask("a", session="alice")
+    assistant.delete_session("alice")
+    assert assistant.sessions() == ()
+    with pytest.raises(NotFoundError):
+        assistant.delete_session("alice")
+
+
+def test_saying_speaks_numbers_as_people_do(assistant: Assistant) -> None:
+    assert sum(piece.duration_s for piece in assistant.say("It costs $3.")) > 0.05 * len("It costs three dollars.") - 0.1
+
+
+def test_a_recording_is_transcribed_without_a_turn(assistant: Assistant) -> None:
+    assert assistant.transcribe(recording()).text == "What is this?"
+    assert assistant.sessions() == ()
+
+
+def test_closing_twice_does_nothing(settings: Settings) -> None:
+    made = Assistant(settings)
+    made.close()
+    made.close()
+
+
+def test_single_settings_can_be_given(tmp_path: Path) -> None:
+    with Assistant(None, **SCRIPTED, data_dir=tmp_path, limits={"audio_s": 1}) as made:
+        assert made.settings.limits.audio_s == 1
+    with pytest.raises(ConfigError):
+        Assistant(colour="red")
+
+
+def test_an_unknown_engine_names_the_known_ones(tmp_path: Path) -> None:
+    with Assistant(None, **{**SCRIPTED, "recognizer": {"engine": "ear"}}, data_dir=tmp_path) as made:
+        with pytest.raises(ConfigError) as caught:
+            made.transcribe(recording())
+        assert "faster-whisper" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("turn", "error"),
+    [
+        ({}, EmptyTurnError),
+        ({"text": " \n"}, EmptyTurnError),
+        ({"text": "\x00\x07"}, EmptyTurnError),
+        ({"text": "a\ud800b"}, InvalidTextError),
+        ({"text": "a" * 40_000}, TextTooLongError),
+        ({"text": "x", "images": [b"<svg/>"]}, UnsupportedMediaError),
+        ({"text": "x", "images": [b""] * 11}, MediaTooLargeError),
+        ({"text": "x", "audio": b"MZ not a recording"}, UnsupportedMediaError),
+        ({"text": "x", "session": "two words"}, InputError),
+        ({"text": "x", "session": ""}, InputError),
+    ],
+)
+def test_bad_input_costs_its_own_turn_and_nothing_else(
+    assistant: Assistant, turn: dict[str, object], error: type[InputError]
+) -> None:
+    with pytest.raises(error):
+        assistant.ask(**turn)  # type: ignore[arg-type]
+    assert assistant.sessions() == ()
+    assert assistant.ask("Hello").text
+
+
+def test_control_characters_and_invisible_tags_are_removed() -> None:
+    assert clean_text("a\x00b\x1b[31m\tc\r\nd\U000e0041", limit_characters=20) == "ab[31m\tc\nd"
+
+
+async def test_turns_of_one_session_are_answered_in_order(async_assistant: AsyncAssistant) -> None:
+    asked = [f"question {i}" for i in range(5)]
+    await asyncio.gather(*(async_assistant.ask(text, session="alice", speak=False) for text in asked))
+    turns = await async_assistant.history("alice")
+    assert [turn.user_text for turn in turns] == asked
+    assert all(turn.status == "done" for turn in turns)
+
+
+async def test_closing_the_async_stream_interrupts_the_turn(async_assistant: AsyncAssistant) -> None:
+    async with aclosing(async_assistant.stream("Hello", session="alice")) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+    (turn,) = await async_assistant.history("alice")
+    assert turn.status == "interrupted"
+
+
+async def test_warming_up_loads_every_engine(async_assistant: AsyncAssistant) -> None:
+    await async_assistant.warm()
+    assert await async_assistant.sessions() == ()
