@@ -38,12 +38,24 @@ class Sampler:
 
     def _draw(self, logits_V: Tensor) -> int:
         options = self._options
-        ordered_V, ids_V = torch.sort(logits_V, descending=True, stable=True)
-        if 0 < options.top_k < len(ordered_V):
-            ordered_V, ids_V = ordered_V[: options.top_k], ids_V[: options.top_k]
-        probabilities_V = torch.softmax(ordered_V, dim=0)
-        # The smallest set of likely tokens that reaches top_p; the first is always in it.
-        before_V = probabilities_V.cumsum(0) - probabilities_V
-        probabilities_V = probabilities_V.masked_fill(before_V >= options.top_p, 0.0)
-        probabilities_V[0] = probabilities_V[0].clamp_min(torch.finfo(torch.float32).tiny)
-        return int(ids_V[torch.multinomial(probabilities_V, 1, generator=self._generator)])
+        ids_V: Tensor | None = None
+        if 0 < options.top_k < len(logits_V):
+            logits_V, ids_V = logits_V.topk(options.top_k)
+        probabilities_V = torch.softmax(logits_V, dim=0)
+        if options.top_p < 1.0:
+            probabilities_V, order_V = _nucleus(probabilities_V, options.top_p)
+            ids_V = order_V if ids_V is None else ids_V[order_V]
+        place = int(torch.multinomial(probabilities_V, 1, generator=self._generator))
+        return place if ids_V is None else int(ids_V[place])
+
+
+def _nucleus(probabilities_V: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
+    """The fewest probabilities that reach `top_p`, the likeliest first, and where they stood (arXiv:1904.09751)."""
+    # To sort a whole vocabulary takes longer than to run a small model, and the few likeliest are nearly always enough.
+    for n in (min(256, len(probabilities_V)), len(probabilities_V)):
+        likeliest_N, order_N = probabilities_V.topk(n)
+        reached_N = likeliest_N.cumsum(0)
+        if reached_N[-1] >= top_p:
+            break
+    count = min(int((reached_N < top_p).sum()) + 1, n)
+    return likeliest_N[:count], order_N[:count]

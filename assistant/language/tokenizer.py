@@ -39,8 +39,8 @@ class Tokenizer:
         backend.no_padding()
         backend.no_truncation()
         self.backend = backend
-        self._control = {token.content: i for i, token in backend.get_added_tokens_decoder().items() if token.special}
-        self._bytes = _bytes_by_id(backend, frozenset(self._control.values()))
+        self._added = backend.get_added_tokens_decoder()
+        self._control = {token.content: i for i, token in self._added.items() if token.special}
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
@@ -58,7 +58,7 @@ class Tokenizer:
     @property
     def size(self) -> int:
         """The number of ids; a model may have more logits than that, which mean nothing."""
-        return len(self._bytes)
+        return int(self.backend.get_vocab_size(with_added_tokens=True))
 
     def encode(self, text: str) -> list[int]:
         """The ids of plain text."""
@@ -73,7 +73,10 @@ class Tokenizer:
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes a token stands for; empty for control tokens and ids outside the vocabulary."""
-        return self._bytes[token_id] if 0 <= token_id < len(self._bytes) else b""
+        if added := self._added.get(token_id):
+            return b"" if added.special else added.content.encode()
+        token = self.backend.id_to_token(token_id) if token_id >= 0 else None
+        return b"" if token is None else bytes(_BYTE_OF_LETTER[letter] for letter in token if letter in _BYTE_OF_LETTER)
 
     def control_id(self, name: str) -> int | None:
         """The id of a control token such as `<|im_end|>`; None if the vocabulary has no such control token."""
@@ -183,18 +186,6 @@ def _pieces(text: str) -> list[str]:
     return pieces
 
 
-def _bytes_by_id(backend: tokenizers.Tokenizer, control_ids: frozenset[int]) -> list[bytes]:
-    vocabulary = backend.get_vocab(with_added_tokens=True)
-    byte_of = _byte_of_letter()
-    added = backend.get_added_tokens_decoder()
-    table = [b""] * (max(vocabulary.values(), default=-1) + 1)
-    for token, i in vocabulary.items():
-        if i in control_ids:
-            continue
-        table[i] = token.encode() if i in added else bytes(byte_of[letter] for letter in token if letter in byte_of)
-    return table
-
-
 def _byte_of_letter() -> dict[str, int]:
     """The printable alphabet of byte-level BPE (GPT-2): printable Latin-1 stands for itself, other bytes for U+0100 on."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
@@ -202,3 +193,6 @@ def _byte_of_letter() -> dict[str, int]:
     others = (byte for byte in range(256) if byte not in printable)
     table.update({chr(256 + n): byte for n, byte in enumerate(others)})
     return table
+
+
+_BYTE_OF_LETTER = _byte_of_letter()
