@@ -48,8 +48,8 @@ class OpenAIWhisperRecognizer:
             WeightsCorruptError: A file cannot be loaded.
         """
         try:
-            import whisper
-            from whisper.model import ModelDimensions, Whisper
+            import whisper  # type: ignore[import-not-found, import-untyped, unused-ignore]
+            from whisper.model import ModelDimensions, Whisper  # type: ignore[import-not-found, import-untyped, unused-ignore]
         except ImportError as error:
             raise MissingDependencyError(
                 "the package openai-whisper is not installed", hint="install assistant with the extra openai-whisper"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,9 @@ class TransformersWhisperRecognizer:
                 model = WhisperForConditionalGeneration.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise WeightsCorruptError(f"{folder.name} cannot be loaded", hint="pull the weights of the recognizer again") from error
-        self._model: Any = model.eval().to(self._device, self._dtype)
-        self._features = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins)
+        self._model: Any = model.to(device=self._device, dtype=self._dtype).train(False)
+        extractor: Any = WhisperFeatureExtractor
+        self._features: Any = extractor(feature_size=model.config.num_mel_bins)
         tokens = getattr(model.generation_config, "lang_to_id", None) or {}
         self._codes = {number: token.strip("<|>") for token, number in tokens.items()}
         self._languages = frozenset(self._codes.values()) or frozenset({"en"})
@@ -109,7 +111,7 @@ class TransformersWhisperRecognizer:
         scores = self._model.compute_transition_scores(
             generated.sequences, generated.scores, getattr(generated, "beam_indices", None), normalize_logits=self._beam_size == 1
         )
-        text = self._tokenizer.decode(generated.sequences[0].tolist(), skip_special_tokens=True).strip()
+        text: str = self._tokenizer.decode(generated.sequences[0].tolist(), skip_special_tokens=True).strip()
         raw = text.encode()
         if not raw or len(raw) / len(zlib.compress(raw)) > _MAX_COMPRESSION:
             return Heard("", "", 0.0, 0.0)
@@ -120,7 +122,8 @@ class TransformersWhisperRecognizer:
 def _from_ctranslate2(folder: Path, tokenizer: Tokenizer) -> WhisperForConditionalGeneration:
     state = openai_state(folder / "model.bin")
     size, config = dimensions(state), read_config(folder)
-    end, start = tokenizer.token_to_id("<|endoftext|>"), tokenizer.token_to_id("<|startoftranscript|>")
+    special: Mapping[str, int] = tokenizer.get_vocab(with_added_tokens=True)
+    end, start = special["<|endoftext|>"], special["<|startoftranscript|>"]
     model = WhisperForConditionalGeneration(
         WhisperConfig(
             vocab_size=size["n_vocab"],
@@ -141,13 +144,13 @@ def _from_ctranslate2(folder: Path, tokenizer: Tokenizer) -> WhisperForCondition
         )
     )
     model.load_state_dict(transformers_state(state))
-    without_timestamps = tokenizer.token_to_id("<|notimestamps|>")
     multilingual = size["n_vocab"] >= 51865  # the English-only vocabulary is one shorter
     generation: dict[str, Any] = {"is_multilingual": multilingual}
     if multilingual:
         generation["lang_to_id"] = {tokenizer.id_to_token(number): number for number in config["lang_ids"]}
-        generation["task_to_id"] = {task: tokenizer.token_to_id(f"<|{task}|>") for task in ("transcribe", "translate")}
-    model.generation_config = GenerationConfig(
+        generation["task_to_id"] = {task: special[f"<|{task}|>"] for task in ("transcribe", "translate")}
+    make_generation_config: Any = GenerationConfig
+    model.generation_config = make_generation_config(
         decoder_start_token_id=start,
         bos_token_id=end,
         eos_token_id=end,
@@ -155,7 +158,7 @@ def _from_ctranslate2(folder: Path, tokenizer: Tokenizer) -> WhisperForCondition
         max_length=size["n_text_ctx"],
         suppress_tokens=list(config["suppress_ids"]),
         begin_suppress_tokens=list(config["suppress_ids_begin"]),
-        no_timestamps_token_id=without_timestamps,
+        no_timestamps_token_id=special["<|notimestamps|>"],
         **generation,
     )
     return model

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-import ctranslate2
+import ctranslate2  # type: ignore[import-untyped]
 import numpy as np
-from faster_whisper import WhisperModel
-from faster_whisper.tokenizer import Tokenizer
+from faster_whisper import WhisperModel  # type: ignore[import-untyped]
+from faster_whisper.tokenizer import Tokenizer  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from assistant.errors import RecognitionError, WeightsCorruptError, WeightsMissingError
@@ -31,9 +31,13 @@ States: TypeAlias = NDArray[np.float32]
 
 _ALL_SAMPLES = 30 * SAMPLE_RATE_HZ
 _ALL_POSITIONS = 1500
+_SHORT_VIEW = 1000
 _SAMPLES_PER_POSITION = 320
 _PAD_SAMPLES = SAMPLE_RATE_HZ
 _SILENCE_LEVEL = 1e-3
+_WORD_SAMPLES = int(1.5 * SAMPLE_RATE_HZ)
+_LEAD_SAMPLES = int(0.4 * SAMPLE_RATE_HZ)
+"""Silence before a single word, which is else misheard: it was trimmed to its first sound."""
 
 # Whisper's own limits for "this is a loop", "this is a guess" and "nobody speaks".
 _MAX_COMPRESSION = 2.4
@@ -100,6 +104,8 @@ class FasterWhisperRecognizer:
         self._model.unload_model()
 
     def _hear(self, samples_T: NDArray[np.float32], language: str | None) -> Heard:
+        if len(samples_T) < _WORD_SAMPLES:
+            samples_T = np.pad(samples_T, (_LEAD_SAMPLES, 0))
         try:
             if self._silence is None:
                 return self._hear_views(samples_T, language, [partial(self._encode, samples_T, _ALL_SAMPLES)])
@@ -174,7 +180,8 @@ class FasterWhisperRecognizer:
 
 
 def _view_positions(real: int) -> int:
-    return _ALL_POSITIONS
+    """How many states the decoder sees. With 20 s of them it reads as well as with 30 s and faster; a word or two makes it loop."""
+    return _SHORT_VIEW if 150 <= real <= 750 else _ALL_POSITIONS
 
 
 class _Decoded:
@@ -193,7 +200,7 @@ class _Decoded:
     @property
     def convincing(self) -> bool:
         """No second attempt is needed."""
-        return self.is_silence or not (self.is_loop or self.log_probability < _MIN_LOG_PROBABILITY)
+        return bool(self.text) and not self.is_loop and self.log_probability >= _MIN_LOG_PROBABILITY
 
     @property
     def rank(self) -> tuple[bool, float]:
