@@ -18,6 +18,7 @@ from assistant.language.constraint import ConstraintCompiler
 from assistant.language.decoder import Decoder
 from assistant.language.prefix_cache import Key, PrefixCache, Slot
 from assistant.language.reply import Reply
+from assistant.language.sampling import log_probability
 from assistant.language.tokenizer import TextStream, open_tokenizer
 from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, VisualTokens
 from assistant.worker import Worker
@@ -109,7 +110,7 @@ class EmbeddedModel:
             ContextLengthError: A prompt does not fit.
             GenerationError: The model failed.
         """
-        texts = [self._read(prompt) for prompt in prompts]
+        texts = await self._worker.run(lambda: [self._read(prompt) for prompt in prompts])
         order = sorted(range(len(texts)), key=lambda i: len(texts[i].keys))
         replies: dict[int, Generated] = {}
         for start in range(0, len(order), _BATCH):
@@ -185,7 +186,7 @@ class EmbeddedModel:
             embeddings_BLD = self._decoder.embed(torch.tensor([ids[:-1]]))
             logits_LV = torch.cat([logits_LV, self._decoder.forward(embeddings_BLD, slot.cache, all_positions=True)[0]])
             slot.read += ids[:-1]
-        return float(torch.log_softmax(logits_LV.double(), dim=-1)[torch.arange(len(ids)), torch.tensor(ids)].sum())
+        return log_probability(logits_LV, ids)
 
     def _warm_up(self, messages: Sequence[Message]) -> None:
         text = self._text(messages, reply=False)

@@ -27,6 +27,7 @@ from assistant.errors import (
     MissingDependencyError,
 )
 from assistant.language.stop_strings import StopStrings
+from assistant.language.tokenizer import valid_text
 from assistant.types import FinishReason, Generated, GenerationOptions, Image, Message, Prompt, Usage
 
 # A provider's class has one of these fields for each option, or none; integrations do not agree on the names.
@@ -177,7 +178,7 @@ def _with_options(model: BaseChatModel, options: GenerationOptions) -> BaseChatM
 
 
 def _message(message: Message) -> BaseMessage:
-    content: Any = message.text
+    content: Any = valid_text(message.text)
     if message.images:
         pictures = [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in message.images]
         content = [*pictures, {"type": "text", "text": message.text}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -47,6 +49,12 @@ class Sampler:
             ids_V = order_V if ids_V is None else ids_V[order_V]
         place = int(torch.multinomial(probabilities_V, 1, generator=self._generator))
         return place if ids_V is None else int(ids_V[place])
+
+
+def log_probability(logits_LV: Tensor, ids: Sequence[int]) -> float:
+    """The natural logarithm of the probability of L ids, each predicted by its row of logits."""
+    chosen_L = logits_LV[torch.arange(len(ids)), torch.tensor(ids)]
+    return float((chosen_L - torch.logsumexp(logits_LV, dim=-1)).double().sum())
 
 
 def _nucleus(probabilities_V: Tensor, top_p: float) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 
-from assistant.errors import WeightsCorruptError
+from assistant.errors import InvalidTextError, WeightsCorruptError
 from assistant.language.checkpoint import TokenizerSource, read_metadata
 
 FILE_NAME = "tokenizer.json"
@@ -61,8 +61,12 @@ class Tokenizer:
         return int(self.backend.get_vocab_size(with_added_tokens=True))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of plain text."""
-        pieces = _pieces(text)
+        """The ids of plain text.
+
+        Raises:
+            InvalidTextError: The text is not valid Unicode.
+        """
+        pieces = _pieces(valid_text(text))
         if len(pieces) == 1:
             return list(self.backend.encode(text, add_special_tokens=False).ids)
         return [i for piece in pieces for i in self.backend.encode(piece, add_special_tokens=False).ids]
@@ -105,6 +109,19 @@ class TextStream:
     def finish(self) -> str:
         """What is left: U+FFFD if the stream ends within a character, else nothing."""
         return self._decoder.decode(b"", final=True)
+
+
+def valid_text(text: str) -> str:
+    """The text itself.
+
+    Raises:
+        InvalidTextError: It holds half a surrogate pair, which no model can read.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidTextError(f"the text is not valid Unicode: {error.reason}", hint="leave out lone surrogates") from error
+    return text
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:

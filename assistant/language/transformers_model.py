@@ -20,6 +20,8 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError, WeightsCorruptError, WeightsMissingError
 from assistant.language.constraint import ConstraintCompiler
 from assistant.language.reply import Reply
+from assistant.language.sampling import log_probability
+from assistant.language.tokenizer import valid_text
 from assistant.types import Generated, GenerationOptions, Message, Prompt
 from assistant.worker import Worker
 
@@ -143,7 +145,7 @@ class TransformersModel:
             logits_LV = self._forward(read[:, cached:], _media(inputs), keep=len(ids))
         except (RuntimeError, ValueError, MemoryError) as error:
             raise self._failed(error) from error
-        return float(torch.log_softmax(logits_LV.double(), dim=-1)[torch.arange(len(ids)), torch.tensor(ids)].sum())
+        return log_probability(logits_LV, ids)
 
     def _generate(self, prompt: Prompt, options: GenerationOptions) -> Iterator[Generated | None]:
         """Pieces of the reply; None where there is nothing to show yet, so that a closed stream is noticed."""
@@ -241,7 +243,7 @@ class TransformersModel:
 
     def _inert(self, text: str) -> str:
         """The text with every control token broken up by an invisible space, so that it is read as text."""
-        return self._control.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", text)
+        return self._control.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", valid_text(text))
 
 
 class _Text:

@@ -15,7 +15,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError, InputError
+from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError, InputError, InvalidTextError
 from assistant.language.embedded import EmbeddedModel
 from assistant.language.langchain_model import LangChainModel
 from assistant.language.transformers_model import TransformersModel
@@ -105,6 +105,11 @@ async def test_a_stop_string_ends_the_reply_and_no_part_of_it_is_shown(model: La
 async def test_an_empty_prompt_is_refused(model: LanguageModel) -> None:
     with pytest.raises(EmptyTurnError):
         await pieces_of(model, Prompt(()))
+
+
+async def test_text_that_is_no_unicode_is_refused(model: LanguageModel) -> None:
+    with pytest.raises(InvalidTextError):
+        await pieces_of(model, Prompt((Message("user", "half a pair: \ud83d"),)))
 
 
 async def test_a_prompt_longer_than_the_context_is_refused(model: LanguageModel) -> None:

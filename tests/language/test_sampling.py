@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
-from assistant.language.sampling import Sampler
+from assistant.language.sampling import Sampler, log_probability
 from assistant.types import GenerationOptions
 
 LOGITS = torch.tensor([0.0, 3.0, 2.0, 1.0, -1.0])
@@ -52,6 +53,12 @@ def test_a_forbidden_token_is_never_drawn() -> None:
     sampler = Sampler(GenerationOptions(temperature=5.0, repetition_penalty=1.5))
     logits = torch.tensor([float("-inf"), 1.0, float("-inf"), 1.0])
     assert {sampler.choose(logits) for _ in range(200)} == {1, 3}
+
+
+def test_the_log_probability_of_ids_is_the_sum_of_each() -> None:
+    rows = torch.stack([LOGITS, -LOGITS])
+    expected = torch.log_softmax(LOGITS, 0)[1] + torch.log_softmax(-LOGITS, 0)[4]
+    assert log_probability(rows, [1, 4]) == pytest.approx(float(expected))
 
 
 def test_the_logits_are_left_as_they_were() -> None:
