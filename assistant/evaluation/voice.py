@@ -46,7 +46,7 @@ class Heard:
     written: str
     heard: str
     error_rate: float
-    """Of words in English, of characters in Chinese, after normalisation: Whisper's for English."""
+    """Of words, after Whisper's normalisation; in Chinese of syllables with their tones."""
     audio_s: float
     synthesis_s: float
     first_piece_s: float
@@ -58,7 +58,7 @@ class VoiceResult:
 
     language: str
     unit: str
-    """What errors are counted in: "word" or "character"."""
+    """What errors are counted in: "word" or "syllable"."""
     sentences: tuple[Heard, ...]
     error_rate: float
     """All errors over all units of the references."""
@@ -119,7 +119,7 @@ async def evaluate_voice(
     references, transcripts = [said for _, said in pairs], [x.heard for x in heard]
     return VoiceResult(
         language=language,
-        unit="character" if language == "zh" else "word",
+        unit="syllable" if language == "zh" else "word",
         sentences=tuple(heard),
         error_rate=_error_rate(references, transcripts, language),
         baseline_error_rate=_error_rate(_deranged(references, seed), transcripts, language),
@@ -136,12 +136,15 @@ def _deranged(sentences: Sequence[str], seed: int) -> list[str]:
 
 def _error_rate(references: Sequence[str], transcripts: Sequence[str], language: str) -> float:
     left, right = [[_normal(text, language) for text in texts] for texts in (references, transcripts)]
-    return float(jiwer.cer(left, right) if language == "zh" else jiwer.wer(left, right))
+    return float(jiwer.wer(left, right))
 
 
 def _normal(text: str, language: str) -> str:
     if language == "zh":
-        return "".join(x for x in spoken(text, "zh").lower() if x.isalnum())
+        from pypinyin import Style, lazy_pinyin
+
+        # Syllables with their tones are what a listener hears; 猫 or 貓, 他 or 它 are the writer's choice.
+        return " ".join(lazy_pinyin("".join(x for x in spoken(text, "zh").lower() if x.isalnum()), style=Style.TONE3))
     from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
     return str(EnglishTextNormalizer({})(text))  # type: ignore[no-untyped-call]

@@ -57,7 +57,7 @@ async def test_a_deaf_recognizer_misses_everything() -> None:
 
 async def test_the_table_states_error_baseline_and_speed() -> None:
     table = (await evaluate_voice(Telegraph(), Telegraphist(), language="zh")).table()
-    assert "0.0% of characters" in table
+    assert "0.0% of syllables" in table
     assert "real-time factor" in table
 
 

@@ -10,7 +10,8 @@ from assistant.speech.mandarin import mandarin_phonemes, syllable_phonemes
 @pytest.mark.parametrize(
     ("pinyin", "phonemes"),
     [("ma1", "ma→"), ("ma2", "ma↗"), ("ma3", "ma↓"), ("ma4", "ma↘"), ("ma5", "ma"), ("zhong1", "ꭧʊ→ŋ"), ("shi4", "ʂɨ↘"),
-     ("zi3", "ʦɨ↓"), ("yu3", "y↓"), ("nv3", "ny↓"), ("ju2", "ʨy↗"), ("xue2", "ɕɥe↗"), ("yuan2", "ɥɛ↗n"), ("quan2", "ʨʰɥɛ↗n"), ("liu4", "ljou↘"),
+     ("zi3", "ʦɨ↓"), ("yu3", "y↓"), ("nv3", "ny↓"), ("ju2", "ʨy↗"), ("xue2", "ɕɥe↗"),
+     ("yuan2", "ɥɛ↗n"), ("quan2", "ʨʰɥɛ↗n"), ("liu4", "ljou↘"),
      ("you3", "jou↓"), ("gui4", "kwei↘"), ("wei4", "wei↘"), ("lun2", "lwə↗n"), ("wen2", "wə↗n"), ("yun2", "y↗n"), ("er2", "ɚ↗"),
      ("wo3", "wo↓"), ("wu3", "u↓"), ("yi1", "i→"), ("ying1", "i→ŋ"), ("yong4", "jʊ↘ŋ"), ("weng1", "wə→ŋ")],
 )  # fmt: skip
