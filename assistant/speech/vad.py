@@ -26,7 +26,7 @@ _CONTEXT_SAMPLES = 64
 _LEAD_FRAMES = 8
 """Of silence before a recording: the model needs to hear speech begin, and short recordings are often trimmed to it."""
 _LOUD_PEAK = 0.3
-_MAX_GAIN = 30.0
+_MAX_GAIN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
