@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jiwer
 import numpy as np
@@ -128,11 +128,10 @@ async def evaluate_speech(
             wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
             items.append(_item(name, row, heard, sound.duration_s, wall_s, cpu_s))
     families = [*dict.fromkeys(item.family for item in items)]
-    groups = [("all English", lambda x: x.language == "en"), *((f, lambda x, f=f: x.family == f) for f in families)]
     scores = []
-    for family, belongs in groups:
+    for family in ["all English", *families]:
         for name in [*recognizers, "nothing"]:
-            chosen = [item for item in items if item.recognizer == name and belongs(item)]
+            chosen = [item for item in items if item.recognizer == name and _belongs(item, family)]
             if chosen:
                 scores.append(_score(name, family, chosen, seed))
     return SpeechReport(tuple(scores), tuple(items))
@@ -140,7 +139,7 @@ async def evaluate_speech(
 
 def count_errors(reference: str, hypothesis: str, language: str) -> tuple[int, int]:
     """Errors of a hypothesis and the length of its reference, in words, or in characters where a language writes no spaces."""
-    normalize: Any = EnglishTextNormalizer({}) if language == "en" else BasicTextNormalizer()
+    normalize: Any = cast(Any, EnglishTextNormalizer)({}) if language == "en" else cast(Any, BasicTextNormalizer)()
     expected, heard = normalize(reference), normalize(hypothesis)
     if language in _SPACELESS:
         expected, heard = " ".join(expected.replace(" ", "")), " ".join(heard.replace(" ", ""))
@@ -149,6 +148,10 @@ def count_errors(reference: str, hypothesis: str, language: str) -> tuple[int, i
     measured = jiwer.process_words(expected, heard)
     units = measured.hits + measured.substitutions + measured.deletions
     return measured.substitutions + measured.deletions + measured.insertions, units
+
+
+def _belongs(item: SpeechItem, family: str) -> bool:
+    return item.language == "en" if family == "all English" else item.family == family
 
 
 def _item(name: str, row: Mapping[str, Any], heard: Transcript, duration_s: float, wall_s: float, cpu_s: float) -> SpeechItem:

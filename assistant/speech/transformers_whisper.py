@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ class TransformersWhisperRecognizer:
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise WeightsCorruptError(f"{folder.name} cannot be loaded", hint="pull the weights of the recognizer again") from error
         self._model: Any = model.to(device=self._device, dtype=self._dtype).train(False)
-        extractor: Any = WhisperFeatureExtractor
+        extractor = cast(Any, WhisperFeatureExtractor)
         self._features: Any = extractor(feature_size=model.config.num_mel_bins)
         tokens = getattr(model.generation_config, "lang_to_id", None) or {}
         self._codes = {number: token.strip("<|>") for token, number in tokens.items()}

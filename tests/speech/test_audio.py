@@ -4,6 +4,7 @@ import io
 import struct
 import wave
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -30,7 +31,7 @@ def encoded(container: str, codec: str, rate_hz: int, *, layout: str = "mono", s
     tone_T = (np.sin(2 * np.pi * 440 * np.arange(rate_hz) / rate_hz) * 8192).astype(np.int16)
     channels = 2 if layout == "stereo" else 1
     with av.open(buffer, "w", format=container) as file:
-        sound = file.add_stream(codec, rate=rate_hz, layout=layout) if codec else None
+        sound: Any = file.add_stream(codec, rate=rate_hz, layout=layout) if codec else None
         video = file.add_stream("mpeg4", rate=5) if picture else None
         if video:
             video.width = video.height = 32
