@@ -63,7 +63,7 @@ class TransformersWhisperRecognizer:
                 model = WhisperForConditionalGeneration.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise WeightsCorruptError(f"{folder.name} cannot be loaded", hint="pull the weights of the recognizer again") from error
-        self._model: Any = model.to(device=self._device, dtype=self._dtype).train(False)
+        self._model = cast(Any, model).to(self._device, self._dtype).train(False)
         extractor = cast(Any, WhisperFeatureExtractor)
         self._features: Any = extractor(feature_size=model.config.num_mel_bins)
         tokens = getattr(model.generation_config, "lang_to_id", None) or {}
