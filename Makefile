@@ -15,7 +15,7 @@ demo: $(INSTALLED)
 	@$(BIN)/assistant ask --details --audio data/question.wav --image data/photo.jpg --session $(SESSION) --speak reply.wav
 	@echo
 	@echo '== a follow-up, from memory'
-	@$(BIN)/assistant ask --details --session $(SESSION) --speak follow_up.wav 'And which animal was in the picture I showed you?'
+	@$(BIN)/assistant ask --details --session $(SESSION) --speak follow_up.wav 'What was in the picture I showed you a moment ago?'
 
 test: $(INSTALLED_FOR_TESTS)
 	$(BIN)/assistant models pull --profile tiny

@@ -38,7 +38,7 @@ class VisionSettings(_Section):
     """Sees."""
 
     engine: str = "experts"
-    model: str = "efficientnet-lite2"
+    model: str = "efficientnet-lite0"
     read_text: bool = True
     """Run OCR on every picture."""
 
@@ -68,6 +68,8 @@ class SynthesizerSettings(_Section):
     """Of an out-of-process engine (Coqui over HTTP)."""
     model: str | None = None
     """A model name or path, for engines that have several (Piper, Coqui)."""
+    languages: tuple[str, ...] = ("en",)
+    """What a Coqui model speaks, as nothing else tells."""
 
 
 class MemorySettings(_Section):

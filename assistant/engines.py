@@ -100,7 +100,11 @@ def _embedded(settings: Settings) -> LanguageModel:
 def _transformers(settings: Settings) -> LanguageModel:
     from assistant.language.transformers_model import TransformersModel
 
-    return TransformersModel(_named_model(settings), device=settings.language_model.device)
+    return TransformersModel(
+        _named_model(settings),
+        device=settings.language_model.device,
+        context_tokens=settings.language_model.context_tokens,
+    )
 
 
 def _langchain(settings: Settings) -> LanguageModel:
@@ -141,7 +145,11 @@ def _piper(settings: Settings) -> SpeechSynthesizer:
 def _coqui(settings: Settings) -> SpeechSynthesizer:
     from assistant.speech.coqui import CoquiSynthesizer
 
-    return CoquiSynthesizer(model=settings.synthesizer.model, url=settings.synthesizer.url)
+    return CoquiSynthesizer(
+        model=settings.synthesizer.model,
+        url=settings.synthesizer.url,
+        languages=frozenset(settings.synthesizer.languages),
+    )
 
 
 ENGINES: Mapping[str, Mapping[str, Builder]] = {
@@ -179,7 +187,8 @@ def build_synthesizer(settings: Settings) -> SpeechSynthesizer:
 
     default = builder("synthesizer", settings.synthesizer.engine)(settings)
     names = settings.synthesizer.by_language
-    return LanguageRouter(default, {code: partial(builder("synthesizer", name), settings) for code, name in names.items()})
+    factories = {name: partial(builder("synthesizer", name), settings) for name in set(names.values())}
+    return LanguageRouter(default, {code: factories[name] for code, name in names.items()})
 
 
 class _Closing(Protocol):

@@ -11,7 +11,12 @@ import click
 
 from assistant.app import AsyncAssistant
 from assistant.cli.terminal import json_option, profile_option, settings_for
+from assistant.config import Settings
+from assistant.engines import build_synthesizer, builder
 from assistant.evaluation.chat import ChatResult, evaluate_chat, load_cases
+from assistant.evaluation.speech import SpeechReport, evaluate_speech
+from assistant.evaluation.voice import VoiceResult, evaluate_voice
+from assistant.protocols import SpeechRecognizer
 
 
 @click.group("eval")
@@ -34,3 +39,65 @@ def chat(data: Path | None, verbose: bool, as_json: bool, profile: str | None) -
 
     result = asyncio.run(run())
     click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table(verbose=verbose))
+
+
+@evaluate.command()
+@click.option(
+    "--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder with a manifest.jsonl."
+)
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Whisper models [default: the profile's]; may be repeated.")
+@click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Take every n-th recording.")
+@click.option("--long-context", is_flag=True, help="Beside each model, the same one always encoding 30 s.")
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Choice(["openai-whisper", "transformers-whisper"]),
+    help="Other engines on the same weights.",
+)
+@json_option
+@profile_option
+def speech(
+    data: Path,
+    models: tuple[str, ...],
+    every: int,
+    long_context: bool,
+    beside: tuple[str, ...],
+    as_json: bool,
+    profile: str | None,
+) -> None:
+    """Word error rate (characters for Chinese) on recordings, beside an empty transcript."""
+    settings = settings_for(profile)
+    recognizers: dict[str, SpeechRecognizer] = {}
+    for model in models or (settings.recognizer.model,):
+        recognizers[model] = _recognizer(settings, model=model)
+        if long_context:
+            recognizers[f"{model} 30 s"] = _recognizer(settings, model=model, short_context=False)
+        for engine in beside:
+            recognizers[f"{model} {engine}"] = _recognizer(settings, model=model, engine=engine)
+
+    async def run() -> SpeechReport:
+        return await evaluate_speech(recognizers, data, every=every)
+
+    report = asyncio.run(run())
+    click.echo(report.to_json() if as_json else report.table())
+
+
+@evaluate.command()
+@click.option("--language", default="en", show_default=True, type=click.Choice(["en", "zh"]), help="Of the sentences.")
+@json_option
+@profile_option
+def voice(language: str, as_json: bool, profile: str | None) -> None:
+    """How well our own voice is understood when it is transcribed back, beside another sentence's words."""
+    settings = settings_for(profile)
+
+    async def run() -> VoiceResult:
+        return await evaluate_voice(build_synthesizer(settings), _recognizer(settings), language=language)
+
+    result = asyncio.run(run())
+    click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table())
+
+
+def _recognizer(settings: Settings, **changes: object) -> SpeechRecognizer:
+    changed = settings.model_copy(update={"recognizer": settings.recognizer.model_copy(update=changes)})
+    engine: SpeechRecognizer = builder("recognizer", changed.recognizer.engine)(changed)
+    return engine

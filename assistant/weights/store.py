@@ -26,12 +26,12 @@ MANIFEST = "verified.json"
 TEMPORARY = "tmp-"
 """How folders begin that hold half-done work and mean nothing to anyone else."""
 
-_EVERY = ("whisper-base", "silero-vad", "efficientnet-lite2")
+_EVERY = ("whisper-base", "silero-vad", "efficientnet-lite0")
 _REQUIRED: Mapping[Profile, tuple[str, ...]] = {
-    "tiny": ("smollm2-135m-instruct", "whisper-tiny.en", "silero-vad", "efficientnet-lite2"),
+    "tiny": ("smollm2-135m-instruct", "whisper-tiny.en", "silero-vad", "efficientnet-lite0"),
     "fast": ("qwen2.5-coder-0.5b-instruct", *_EVERY),
     "cpu": ("qwen2.5-coder-1.5b-instruct", *_EVERY),
-    "gpu": ("silero-vad", "efficientnet-lite2"),
+    "gpu": _EVERY,
     "remote": _EVERY,
 }
 _OPTIONAL: Mapping[Profile, tuple[str, ...]] = {"fast": ("kokoro",), "cpu": ("kokoro",), "gpu": ("kokoro",), "remote": ("kokoro",)}

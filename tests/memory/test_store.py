@@ -108,9 +108,7 @@ asyncio.run(main())
 
 
 async def test_two_processes_write_one_session_and_lose_nothing(tmp_path: Path) -> None:
-    writers = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", _WRITER, str(tmp_path), name) for name in ("a", "b")
-    ]
+    writers = [await asyncio.create_subprocess_exec(sys.executable, "-c", _WRITER, str(tmp_path), name) for name in ("a", "b")]
     assert [await writer.wait() for writer in writers] == [0, 0]
     memory = SqlMemory(tmp_path)
     turns = await memory.history("shared", limit=100)
