@@ -22,7 +22,7 @@ from assistant.errors import WeightsCorruptError, WeightsMissingError
 from assistant.language.gguf import BlockType, GgufFile, StoredTensor, Value, read_gguf
 from assistant.language.quantization import pack, simd
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever converted folders change; old ones are then left alone and made anew."""
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer_source.json"
@@ -30,6 +30,8 @@ TOKENIZER_FILE = "tokenizer_source.json"
 TOKENIZER_COPIES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 """Copied from a safetensors folder if they are there."""
 KEY_BYTES = 1 << 23
+SMALL_MODEL = 200_000_000
+"""Weights in all layers; see `quantization.pack`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,9 @@ def _write(checkpoint: _Checkpoint, folder: Path, progress: Callable[[float], No
     _check_shape("output.weight", head, config.vocabulary_size, config.width)
     save_file({"table": torch.from_numpy(np.array(table.bytes_RB))}, folder / "embeddings.safetensors")
     norm = torch.from_numpy(_need(checkpoint, "output_norm.weight", 1, config.width).dequantize()[0])
-    save_file({"norm": norm} | {f"head.{name}": tensor for name, tensor in pack([head]).items()}, folder / "head.safetensors")
+    save_file(
+        {"norm": norm} | {f"head.{name}": tensor for name, tensor in pack([head], small=False).items()}, folder / "head.safetensors"
+    )
     checkpoint.finish(folder)
     description = asdict(config) | {"embedding_type": table.block_type.name, "format": FORMAT}
     (folder / CONFIG_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
@@ -170,10 +174,11 @@ def _layer(checkpoint: _Checkpoint, prefix: str) -> Iterator[tuple[str, Tensor]]
         "gate_up": (("ffn_gate", inner), ("ffn_up", inner)),
         "down": (("ffn_down", outer),),
     }
+    small = config.layers * (outer * (2 * queries + 2 * keys) + 3 * outer * inner) <= SMALL_MODEL
     columns = {"attention": outer, "attention_output": queries, "gate_up": outer, "down": inner}
     for name, sources in merged.items():
         parts = [_need(checkpoint, f"{prefix}{source}.weight", rows, columns[name]) for source, rows in sources]
-        for kind, tensor in pack(parts).items():
+        for kind, tensor in pack(parts, small=small).items():
             yield f"{name}.{kind}", tensor
         biases = [(checkpoint.tensor(f"{prefix}{source}.bias"), rows) for source, rows in sources]
         if any(bias is not None for bias, _ in biases):
@@ -321,6 +326,8 @@ class _FolderCheckpoint:
         self._files: dict[str, Any] = {}
         try:
             given = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            if not isinstance(given, dict):
+                raise _corrupt(f"{folder / CONFIG_FILE} is not a JSON object")
             for path in sorted(folder.glob("*.safetensors")):
                 opened: Any = safe_open(path, framework="pt")
                 self._files |= dict.fromkeys(opened.keys(), opened)

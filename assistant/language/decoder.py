@@ -23,6 +23,10 @@ from assistant.language.quantization import Linear, integer_products_are_fast
 __all__ = ["Decoder", "DecoderConfig", "KeyValueCache"]
 
 
+CHUNK_ROWS = 256
+"""Positions of all rows computed at a time: bounds the memory of long prompts."""
+
+
 class KeyValueCache:
     """Keys and values of the positions seen so far, for B sequences in step."""
 
@@ -162,10 +166,20 @@ class Decoder:
         Raises:
             ValueError: The cache has no room for L more positions.
         """
-        batch, length, width = embeddings_BLD.shape
-        start, end = cache.length, cache.length + length
+        end = cache.length + embeddings_BLD.shape[1]
         if end > cache.capacity:
             raise ValueError(f"{end} positions do not fit a cache for {cache.capacity}")
+        chunks = torch.split(embeddings_BLD, max(1, CHUNK_ROWS // len(embeddings_BLD)), dim=1)
+        if all_positions:
+            return torch.cat([self._logits(self._advance(chunk, cache)) for chunk in chunks], 1)
+        for chunk in chunks[:-1]:
+            self._advance(chunk, cache)
+        return self._logits(self._advance(chunks[-1], cache)[:, -1:])[:, 0]
+
+    def _advance(self, embeddings_BLD: Tensor, cache: KeyValueCache) -> Tensor:
+        """The stream after the last layer; the cache grows."""
+        batch, length, width = embeddings_BLD.shape
+        start, end = cache.length, cache.length + length
         turns, mask = self._positions(cache.padding_B, start, end)
         stream_MD = embeddings_BLD.reshape(batch * length, width).to(torch.float32, copy=True)
         for layer, entries_BTHW in zip(self._layers, cache.layers_BTHW, strict=True):
@@ -175,10 +189,12 @@ class Decoder:
             gate, up = layer.gate_up(self._norm(stream_MD, layer.feed_forward_norm_D)).chunk(2, -1)
             stream_MD += layer.down(F.silu(gate).mul_(up))
         cache.length = end
-        if not all_positions:
-            stream_MD = stream_MD.view(batch, length, width)[:, -1]
-        logits = self._head(self._norm(stream_MD, self._norm_D)).float()
-        return logits.view(batch, length, -1) if all_positions else logits
+        return stream_MD.view(batch, length, width)
+
+    def _logits(self, stream_BLD: Tensor) -> Tensor:
+        batch, length, width = stream_BLD.shape
+        stream_MD = stream_BLD.reshape(batch * length, width)
+        return self._head(self._norm(stream_MD, self._norm_D)).float().view(batch, length, -1)
 
     def _norm(self, stream_MD: Tensor, weight_D: Tensor) -> Tensor:
         """Root mean square norm."""

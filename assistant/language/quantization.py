@@ -3,8 +3,11 @@
 int4: groups of 32 columns with a scale and a minimum each, which is what Q4_0, Q4_1 and Q4_K hold, so nothing is lost
 but the last bits of the scales (bfloat16). Fastest for a few rows.
 
-int8: one scale per matrix row. An input row goes in as two int8 planes, 256 · high + low, so it keeps 16 bits, and one
-integer product does what a bfloat16 one would in half the memory. For many rows, and for matrices of more than 4 bits.
+int8: one scale per matrix row, 0.8 % off the numbers it is made from. An input row goes in as two int8 planes,
+256 · high + low, so it keeps 16 bits, and the integer product runs as fast as one in bfloat16 and needs half the memory. For
+many rows, and for matrices of more than 4 bits.
+
+bfloat16: for many rows instead of int8 where the model is small: a small model feels the 0.8 % and does not need the memory.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ GROUP = 32
 CHUNK_ROWS = 4096
 """Rows unpacked at a time: bounds the memory of a conversion."""
 FEW_ROWS = 4
-"""Up to so many input rows int4 beats int8 (tests/benchmarks/decoder.py)."""
+"""Up to so many input rows int4 is the fastest (tests/benchmarks/decoder.py)."""
+STACKED_ROWS = 32
 CHUNK_NUMBERS = 1 << 17
 """Input numbers split into planes at a time: they stay in the second-level cache."""
 PLANE_PEAK = 127.0 * 256.0
@@ -39,21 +43,25 @@ def integer_products_are_fast() -> bool:
     return bool(has.get("avx512_vnni") and has.get("avx512_bf16"))
 
 
-def pack(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
+def pack(parts: Sequence[StoredTensor], *, small: bool) -> dict[str, Tensor]:
     """One matrix, of parts one below the other, in its packed forms.
 
     Returns:
-        `int8` (N, K) and `scale` (N); and where all parts are 4-bit, `int4` and `int4_scale` as the kernel wants them.
+        Where all parts are 4-bit, `int4` and `int4_scale` as the kernel wants them, and for many rows `bfloat16` (N, K) if
+        the model is small; otherwise `int8` (N, K) and its `scale` (N).
     """
-    packed = _pack_int8(parts)
-    if all(part.block_type in FOUR_BIT_TYPES for part in parts) and simd() in ("avx2", "avx512"):
-        packed |= _pack_int4(parts)
-    return packed
+    if any(part.block_type not in FOUR_BIT_TYPES for part in parts) or simd() not in ("avx2", "avx512"):
+        return _pack_int8(parts)
+    return _pack_int4(parts) | (_pack_bfloat16(parts) if small else _pack_int8(parts))
 
 
 def unpack(packed: Mapping[str, Tensor]) -> Tensor:
-    """The int8 form as float32 (N, K)."""
-    return packed["int8"].float().mul_(packed["scale"][:, None])
+    """The form for many rows as float32 (N, K)."""
+    return packed["bfloat16"].float() if "bfloat16" in packed else packed["int8"].float().mul_(packed["scale"][:, None])
+
+
+def _pack_bfloat16(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
+    return {"bfloat16": torch.cat([torch.from_numpy(part.dequantize()).bfloat16() for part in parts])}
 
 
 def _pack_int8(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
@@ -87,45 +95,45 @@ class Linear:
 
     def __init__(self, packed: Mapping[str, Tensor], *, full_precision: bool) -> None:
         self.bias_N = packed.get("bias")
-        self._int4 = self._dense_NK = None
+        self._int4, self._int4_scale = packed.get("int4"), packed.get("int4_scale")
+        self._dense_NK = unpack(packed) if full_precision else packed.get("bfloat16")
         if full_precision:
-            self._dense_NK = unpack(packed)
-            return
-        self._prepacked = torch.ops.onednn.qlinear_prepack(packed["int8"], None)
-        self._scale_N = packed["scale"].contiguous().clone()
-        self._zero_N = torch.zeros(len(self._scale_N), dtype=torch.long)
-        if "int4" in packed:
-            self._int4, self._int4_scale = packed["int4"], packed["int4_scale"]
+            self._int4 = None
+        elif self._dense_NK is None:
+            self._prepacked = torch.ops.onednn.qlinear_prepack(packed["int8"], None)
+            self._scale_N = packed["scale"].clone()
+            self._zero_N = torch.zeros(len(self._scale_N), dtype=torch.long)
 
     def __call__(self, input_MK: Tensor) -> Tensor:
         """The product, (M, N), float32 or bfloat16."""
-        if self._dense_NK is not None:
-            return torch.nn.functional.linear(input_MK, self._dense_NK, self.bias_N)
+        product_MN: Tensor
         if self._int4 is not None and len(input_MK) <= FEW_ROWS:
-            product: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(input_MK.bfloat16(), self._int4, GROUP, self._int4_scale)
-            return product if self.bias_N is None else product + self.bias_N
-        return self._integer_product(input_MK)
+            product_MN = torch.ops.aten._weight_int4pack_mm_for_cpu(input_MK.bfloat16(), self._int4, GROUP, self._int4_scale)
+        elif self._dense_NK is not None:
+            product_MN = torch.nn.functional.linear(input_MK.to(self._dense_NK.dtype), self._dense_NK)
+        else:
+            product_MN = self._integer_product(input_MK)
+        return product_MN if self.bias_N is None else product_MN + self.bias_N
 
     def _integer_product(self, input_MK: Tensor) -> Tensor:
         planes_2MK, step_M1 = _planes(input_MK)
         rows = len(input_MK)
-        product_RN: Tensor = torch.ops.onednn.qlinear_pointwise(
-            planes_2MK.flatten(0, 1),
-            1.0,
-            0,
-            self._prepacked,
-            self._scale_N,
-            self._zero_N,
-            None,
-            1.0,
-            0,
-            torch.float32,
-            "none",
-            [],
-            "",
+        if rows <= STACKED_ROWS:  # one call reads the weights once
+            product_RN = self._multiply(planes_2MK.flatten(0, 1))
+            product_MN = torch.add(product_RN[rows:], product_RN[:rows], alpha=256.0)
+        else:  # two calls write half as much
+            product_MN = self._multiply(planes_2MK[0], scale=256.0)
+            product_MN = torch.ops.onednn.qlinear_pointwise.binary(
+                planes_2MK[1], 1.0, 0, self._prepacked, self._scale_N, self._zero_N, product_MN, None,
+                1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "",
+            )  # fmt: skip
+        return product_MN.mul_(step_M1)
+
+    def _multiply(self, plane_MK: Tensor, scale: float = 1.0) -> Tensor:
+        product_MN: Tensor = torch.ops.onednn.qlinear_pointwise(
+            plane_MK, scale, 0, self._prepacked, self._scale_N, self._zero_N, None, 1.0, 0, torch.float32, "none", [], ""
         )
-        product_MN = torch.add(product_RN[rows:], product_RN[:rows], alpha=256.0).mul_(step_M1)
-        return product_MN if self.bias_N is None else product_MN.add_(self.bias_N)
+        return product_MN
 
 
 def _planes(input_MK: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,33 +37,36 @@ def _error(got: Tensor, expected: Tensor) -> float:
 
 def test_int8_keeps_a_matrix_within_half_a_step() -> None:
     weight = _random(70, 96)
-    packed = pack([_stored(weight)])
+    packed = pack([_stored(weight)], small=False)
     assert set(packed) == {"int8", "scale"}
     assert ((unpack(packed) - weight).abs() <= packed["scale"][:, None] * 0.5001).all()
 
 
 def test_a_row_of_zeros_stays_zero() -> None:
-    assert torch.equal(unpack(pack([_stored(torch.zeros(32, 64))])), torch.zeros(32, 64))
+    assert torch.equal(unpack(pack([_stored(torch.zeros(32, 64))], small=False)), torch.zeros(32, 64))
 
 
 def test_parts_are_packed_one_below_the_other() -> None:
     upper, lower = _random(32, 64), _random(16, 64)
-    torch.testing.assert_close(unpack(pack([_stored(upper), _stored(lower)])), unpack(pack([_stored(torch.cat([upper, lower]))])))
+    both = torch.cat([unpack(pack([_stored(part)], small=False)) for part in (upper, lower)])
+    assert torch.equal(unpack(pack([_stored(upper), _stored(lower)], small=False)), both)
 
 
 @pytest.mark.skipif(simd() not in ("avx2", "avx512"), reason="no int4 kernel for this processor")
 def test_int4_is_there_only_if_all_parts_are_of_four_bits() -> None:
     four = _four_bit(32, 64, BlockType.Q4_1)
-    assert "int4" in pack([four, four])
-    assert "int4" not in pack([four, _stored(_random(32, 64))])
+    assert set(pack([four, four], small=False)) == {"int4", "int4_scale", "int8", "scale"}
+    assert set(pack([four, four], small=True)) == {"int4", "int4_scale", "bfloat16"}
+    assert "int4" not in pack([four, _stored(_random(32, 64))], small=False)
 
 
 @needs_vnni
 @pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 1, 40])
+@pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("block_type", [BlockType.Q4_0, BlockType.Q4_1, BlockType.Q4_K])
-def test_a_four_bit_matrix_multiplies_as_its_numbers_do(rows: int, block_type: BlockType) -> None:
+def test_a_four_bit_matrix_multiplies_as_its_numbers_do(rows: int, block_type: BlockType, small: bool) -> None:
     stored = _four_bit(128, 512, block_type)
-    linear = Linear(pack([stored]), full_precision=False)
+    linear = Linear(pack([stored], small=small), full_precision=False)
     inputs = _random(rows, 512)
     # bfloat16 inputs and scales in int4; 8-bit weights in int8
     assert _error(linear(inputs), inputs @ torch.from_numpy(stored.dequantize()).T) < 8e-3
@@ -72,7 +75,7 @@ def test_a_four_bit_matrix_multiplies_as_its_numbers_do(rows: int, block_type: B
 @needs_vnni
 @pytest.mark.parametrize("rows", [1, 3, 200])
 def test_int8_products_keep_sixteen_bits_of_the_input(rows: int) -> None:
-    packed = pack([_stored(_random(48, 300))]) | {"bias": _random(48)}
+    packed = pack([_stored(_random(48, 300))], small=False) | {"bias": _random(48)}
     inputs = _random(rows, 300)
     inputs[:, 7] = 50.0  # one large channel must not drown the others
     expected = inputs @ unpack(packed).T + packed["bias"]
@@ -81,7 +84,7 @@ def test_int8_products_keep_sixteen_bits_of_the_input(rows: int) -> None:
 
 @needs_vnni
 def test_rows_of_very_different_size_keep_their_precision() -> None:
-    packed = pack([_stored(_random(48, 64))])
+    packed = pack([_stored(_random(48, 64))], small=False)
     inputs = _random(20, 64)
     inputs[3] *= 1e4
     inputs[4] = 0
@@ -92,7 +95,7 @@ def test_rows_of_very_different_size_keep_their_precision() -> None:
 
 
 def test_full_precision_is_a_plain_product() -> None:
-    packed = pack([_stored(_random(48, 64))]) | {"bias": _random(48)}
+    packed = pack([_stored(_random(48, 64))], small=False) | {"bias": _random(48)}
     inputs = _random(5, 64)
     got = Linear(packed, full_precision=True)(inputs)
     torch.testing.assert_close(got, inputs @ unpack(packed).T + packed["bias"])
