@@ -6,7 +6,7 @@ import asyncio
 import re
 import threading
 import uuid
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import date
@@ -21,7 +21,7 @@ from assistant.engines import LazyRecognizer, LazySynthesizer, LazyVision, Once,
 from assistant.errors import InputError, InvalidTextError, MediaTooLargeError, TextTooLongError
 from assistant.language.identification import identify_language
 from assistant.memory.store import SqlMemory
-from assistant.prompts import load_prompt
+from assistant.prompts import load_examples, load_prompt
 from assistant.protocols import LanguageModel
 from assistant.speech.audio import decode_audio
 from assistant.speech.spoken_text import spoken
@@ -56,11 +56,12 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\U000e0000-\U000e007f]")
 class AsyncAssistant:
     """A conversational assistant in this process. Engines load when they are first needed, or at once with `warm`."""
 
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
+    def __init__(self, settings: Settings | None = None, *, today: Callable[[], date] = date.today, **overrides: Any) -> None:
         """Make an assistant.
 
         Args:
             settings: All settings; None reads `assistant.toml` and `ASSISTANT_*`.
+            today: Tells the date, for the system prompt.
             overrides: Single settings, such as `profile="tiny"` or `limits={"audio_s": 60}`.
 
         Raises:
@@ -69,6 +70,7 @@ class AsyncAssistant:
         """
         self.settings = settings if settings is not None and not overrides else load_settings(overrides)
         self.memory = SqlMemory(self.settings.data_dir)
+        self._today = today
         self._recognizer = LazyRecognizer(lambda: builder("recognizer", self.settings.recognizer.engine)(self.settings))
         self._vision = LazyVision(lambda: builder("vision", self.settings.vision.engine)(self.settings))
         self._synthesizer = LazySynthesizer(lambda: build_synthesizer(self.settings))
@@ -213,8 +215,8 @@ class AsyncAssistant:
         manager = self._manager()
         await asyncio.gather(manager, self._recognizer.get(), self._vision.get(), self._synthesizer.get())
         model = await self._language_model.get()
-        system = Prompt((Message("system", self._system_prompt()), Message("user", "Hello.")))
-        async with aclosing(model.generate(system, GenerationOptions(max_tokens=1))) as pieces:
+        hello = Prompt((*self._preamble(), Message("user", "Hello.")))
+        async with aclosing(model.generate(hello, GenerationOptions(max_tokens=1))) as pieces:
             async for _ in pieces:
                 pass
         spoken_hello = [piece async for piece in self.say("Hello there, this is a test.", language="en")]
@@ -229,7 +231,7 @@ class AsyncAssistant:
             synthesizer=self._synthesizer,
             memory=self.memory,
             options=DialogueOptions(
-                system_prompt=self._system_prompt(),
+                preamble=self._preamble(),
                 picture_note=load_prompt("picture", settings.prompts_dir),
                 generation=GenerationOptions(
                     max_tokens=settings.language_model.max_tokens,
@@ -247,8 +249,11 @@ class AsyncAssistant:
             identify_language=identify_language,
         )
 
-    def _system_prompt(self) -> str:
-        return load_prompt("system", self.settings.prompts_dir).replace("{today}", f"{date.today():%A, %-d %B %Y}")
+    def _preamble(self) -> tuple[Message, ...]:
+        today = self._today()
+        folder = self.settings.prompts_dir
+        system = load_prompt("system", folder).replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
+        return (Message("system", system), *load_examples("examples", folder))
 
     async def _audio(self, source: AudioSource | None) -> Audio | None:
         if source is None or isinstance(source, Audio):

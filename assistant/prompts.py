@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import cast
 
 from assistant.errors import ConfigError
+from assistant.types import Message, Role
 
 _PLACES = (Path(__file__).parent / "_prompts", Path(__file__).parent.parent / "prompts")
 
@@ -19,3 +22,16 @@ def load_prompt(name: str, folder: Path | None = None) -> str:
         if place is not None and (path := place / f"{name}.md").is_file():
             return path.read_text(encoding="utf-8").strip()
     raise ConfigError(f"there is no prompt named {name!r}", hint="prompts are files in the folder prompts/")
+
+
+def load_examples(name: str, folder: Path | None = None) -> tuple[Message, ...]:
+    """The messages of `NAME.md`: each starts a line with `user: ` or `assistant: ` and may go on over several lines.
+
+    Raises:
+        ConfigError: No such prompt, or it does not alternate between the two.
+    """
+    _, *parts = re.split(r"^(user|assistant): ", load_prompt(name, folder), flags=re.MULTILINE)
+    messages = tuple(Message(cast(Role, role), text.strip()) for role, text in zip(parts[::2], parts[1::2], strict=True))
+    if [message.role for message in messages] != ["user", "assistant"] * (len(messages) // 2):
+        raise ConfigError(f"the examples of {name!r} do not alternate", hint="user: ... then assistant: ..., and so on")
+    return messages

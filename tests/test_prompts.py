@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import ConfigError
-from assistant.prompts import load_prompt
+from assistant.prompts import load_examples, load_prompt
 
 
 def test_shipped_prompts_are_found() -> None:
@@ -20,3 +20,14 @@ def test_the_users_folder_wins(tmp_path: Path) -> None:
 def test_an_unknown_prompt_is_a_config_error() -> None:
     with pytest.raises(ConfigError):
         load_prompt("no-such-prompt")
+
+
+def test_examples_alternate_between_user_and_assistant(tmp_path: Path) -> None:
+    assert len(load_examples("examples")) >= 4
+    (tmp_path / "examples.md").write_text("user: a\nb\nassistant: c: user: d\n")
+    assert [(m.role, m.text) for m in load_examples("examples", tmp_path)] == [("user", "a\nb"), ("assistant", "c: user: d")]
+    (tmp_path / "examples.md").write_text("user: a\nuser: b\n")
+    with pytest.raises(ConfigError):
+        load_examples("examples", tmp_path)
+    (tmp_path / "examples.md").write_text("")
+    assert load_examples("examples", tmp_path) == ()

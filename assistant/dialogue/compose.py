@@ -23,7 +23,7 @@ class Percept:
 
 
 def compose(
-    system: str,
+    preamble: Sequence[Message],
     history: Sequence[StoredTurn],
     percept: Percept,
     *,
@@ -38,7 +38,7 @@ def compose(
     blocks: dropping one turn at a time would move every token and cost the whole prefix each turn.
 
     Args:
-        system: The system prompt.
+        preamble: The system prompt, and examples of how to answer.
         history: Earlier turns, oldest first.
         percept: The new turn.
         picture_note: Format of the line for a picture, with the fields `number` and `evidence`.
@@ -50,7 +50,7 @@ def compose(
     """
     needed = 0
     for start in [*range(0, len(history), _BLOCK_TURNS), len(history)]:
-        messages = _messages(system, history[start:], percept, picture_note)
+        messages = _messages(preamble, history[start:], percept, picture_note)
         needed = count_tokens(messages)
         if needed <= budget_tokens:
             return Prompt(messages)
@@ -60,8 +60,10 @@ def compose(
     )
 
 
-def _messages(system: str, history: Sequence[StoredTurn], percept: Percept, picture_note: str) -> tuple[Message, ...]:
-    messages = [Message("system", system)]
+def _messages(
+    preamble: Sequence[Message], history: Sequence[StoredTurn], percept: Percept, picture_note: str
+) -> tuple[Message, ...]:
+    messages = [*preamble]
     pictures = 0
     for turn in history:
         messages.append(Message("user", _user_text(turn.user_text, turn.evidence, pictures, picture_note)))

@@ -19,6 +19,7 @@ from assistant.types import (
     GenerationOptions,
     Image,
     ImageSeen,
+    Message,
     Problem,
     Prompt,
     Reply,
@@ -36,7 +37,8 @@ from assistant.types import (
 class DialogueOptions:
     """What the manager is told once."""
 
-    system_prompt: str
+    preamble: tuple[Message, ...]
+    """The system prompt, and examples of how to answer."""
     picture_note: str
     generation: GenerationOptions = GenerationOptions()
     history_turns: int = 200
@@ -172,7 +174,7 @@ class DialogueManager:
 
     def _compose(self, history: tuple[StoredTurn, ...], percept: Percept) -> Prompt:
         return compose(
-            self._options.system_prompt,
+            self._options.preamble,
             [turn for turn in history if turn.status != "failed"],
             percept,
             picture_note=self._options.picture_note,

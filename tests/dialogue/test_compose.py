@@ -19,7 +19,9 @@ def stored(number: int, *, pictures: int = 0) -> StoredTurn:
 
 
 def composed(history: Sequence[StoredTurn], percept: Percept, budget_tokens: int = 1000) -> Prompt:
-    return compose("Be brief.", history, percept, picture_note=NOTE, budget_tokens=budget_tokens, count_tokens=words)
+    return compose(
+        [Message("system", "Be brief.")], history, percept, picture_note=NOTE, budget_tokens=budget_tokens, count_tokens=words
+    )
 
 
 def test_the_prompt_is_system_then_history_then_the_new_turn() -> None:

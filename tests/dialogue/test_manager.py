@@ -10,7 +10,19 @@ from assistant.dialogue.manager import DialogueManager, DialogueOptions
 from assistant.errors import EmptyTurnError, GenerationError, RecognitionError, SynthesisError
 from assistant.memory.store import SqlMemory
 from assistant.testing import ScriptedLanguageModel, ScriptedRecognizer, ScriptedSynthesizer, ScriptedVision
-from assistant.types import Audio, AudioDelta, Event, Image, ImageSeen, Problem, TextDelta, TranscriptReady, Turn, TurnCompleted
+from assistant.types import (
+    Audio,
+    AudioDelta,
+    Event,
+    Image,
+    ImageSeen,
+    Message,
+    Problem,
+    TextDelta,
+    TranscriptReady,
+    Turn,
+    TurnCompleted,
+)
 
 SPEECH = Audio(np.zeros(16_000, np.float32), 16_000)
 PHOTO = Image(np.zeros((3, 4, 3), np.uint8), "ab" * 32)
@@ -27,7 +39,9 @@ class Desk:
     synthesizer: ScriptedSynthesizer = field(default_factory=ScriptedSynthesizer)
     events: list[Event] = field(default_factory=list)
     third_word: asyncio.Event = field(default_factory=asyncio.Event)
-    options: DialogueOptions = DialogueOptions(system_prompt="Be brief.", picture_note="[Picture {number}: {evidence}]")
+    options: DialogueOptions = DialogueOptions(
+        preamble=(Message("system", "Be brief."),), picture_note="[Picture {number}: {evidence}]"
+    )
 
     async def respond(self, turn: Turn) -> None:
         manager = DialogueManager(
@@ -116,7 +130,7 @@ async def test_a_language_without_a_voice_is_said_and_answered_in_text(desk: Des
 
 
 async def test_a_language_the_model_does_not_know_is_said(desk: Desk) -> None:
-    desk.options = DialogueOptions("Be brief.", "{number}{evidence}", model_languages=frozenset({"de"}))
+    desk.options = DialogueOptions((Message("system", "Be brief."),), "{number}{evidence}", model_languages=frozenset({"de"}))
     await desk.respond(turn("Hello"))
     (problem,) = desk.sent(Problem)
     assert problem == Problem("unsupported_language", "scripted does not know the language 'en'", "it knows: de")
