@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,9 @@ class OpenAIWhisperRecognizer:
         torch.set_num_threads(threads)
         model = Whisper(ModelDimensions(**dimensions(state)))
         model.load_state_dict(state)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # its vocabulary file is left for the collector to close
+            whisper.tokenizer.get_tokenizer(model.is_multilingual, num_languages=model.num_languages)
         self._whisper = whisper
         self._model = model.eval().to(device)
         self._beam_size = beam_size if beam_size > 1 else None

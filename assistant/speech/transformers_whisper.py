@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers import GenerationConfig, GenerationMixin, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from assistant.errors import RecognitionError, WeightsCorruptError, WeightsMissingError
 from assistant.protocols import VoiceActivityDetector
@@ -56,7 +56,7 @@ class TransformersWhisperRecognizer:
         self._dtype = torch.float16 if self._device.startswith("cuda") else torch.float32
         torch.set_num_threads(threads)
         try:
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer = _tokenizer(folder / "tokenizer.json")
             if (folder / "model.bin").is_file():
                 model = _from_ctranslate2(folder, self._tokenizer)
             else:
@@ -64,6 +64,7 @@ class TransformersWhisperRecognizer:
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise WeightsCorruptError(f"{folder.name} cannot be loaded", hint="pull the weights of the recognizer again") from error
         self._model = cast(Any, model).to(self._device, self._dtype).train(False)
+        self._model.generation_config.max_length = None  # a published folder says 448, prompt included
         extractor = cast(Any, WhisperFeatureExtractor)
         self._features: Any = extractor(feature_size=model.config.num_mel_bins)
         tokens = getattr(model.generation_config, "lang_to_id", None) or {}
@@ -88,20 +89,24 @@ class TransformersWhisperRecognizer:
     def _hear(self, samples_T: NDArray[np.float32], language: str | None) -> Heard:
         try:
             with torch.inference_mode():
-                mel = self._features(samples_T, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features
-                return self._decode(mel.to(self._device, self._dtype), language)
+                mel_BMF = self._features(samples_T, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features
+                return self._decode(self._model.get_encoder()(mel_BMF.to(self._device, self._dtype)), language)
         except RuntimeError as error:
             raise RecognitionError("the recognizer failed on this recording", hint="try again or record anew") from error
 
-    def _decode(self, mel_BMF: torch.Tensor, language: str | None) -> Heard:
-        spoken: dict[str, str] = {}
+    def _decode(self, encoded: Any, language: str | None) -> Heard:
+        start = self._model.generation_config.decoder_start_token_id
+        prompt, certainty = [start], 1.0
         if self._codes:
-            language = language or self._codes[int(self._model.detect_language(input_features=mel_BMF)[0])]
-            spoken = {"language": language, "task": "transcribe"}
-        generated = self._model.generate(
-            input_features=mel_BMF,
-            **spoken,
-            return_timestamps=False,
+            if language is None:
+                language, certainty = self._language(encoded, start)
+            prompt += [self._tokenizer.token_to_id(f"<|{language}|>"), self._tokenizer.token_to_id("<|transcribe|>")]
+        prompt.append(self._tokenizer.token_to_id("<|notimestamps|>"))
+        # Whisper's own `generate` cuts long recordings into windows, which `listen` has done, and warns about its own arguments.
+        generated: Any = GenerationMixin.generate(
+            self._model,
+            encoder_outputs=encoded,
+            decoder_input_ids=torch.tensor([prompt], device=self._device),
             num_beams=self._beam_size,
             do_sample=False,
             max_new_tokens=_MAX_NEW_TOKENS,
@@ -116,7 +121,22 @@ class TransformersWhisperRecognizer:
         if not raw or len(raw) / len(zlib.compress(raw)) > _MAX_COMPRESSION:
             return Heard("", "", 0.0, 0.0)
         finite = scores[0][torch.isfinite(scores[0])]
-        return Heard(text, language or "en", 1.0, float(finite.mean()) if len(finite) else 0.0)
+        return Heard(text, language or "en", certainty, float(finite.mean()) if len(finite) else 0.0)
+
+    def _language(self, encoded: Any, start: int) -> tuple[str, float]:
+        numbers = list(self._codes)
+        logits_L = self._model(encoder_outputs=encoded, decoder_input_ids=torch.tensor([[start]], device=self._device)).logits[
+            0, -1
+        ]
+        probability, index = logits_L[numbers].float().softmax(-1).max(-1)
+        return self._codes[numbers[int(index)]], float(probability)
+
+
+def _tokenizer(file: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises no narrower class
+        raise ValueError(f"{file.name} is no tokenizer") from error
 
 
 def _from_ctranslate2(folder: Path, tokenizer: Tokenizer) -> WhisperForConditionalGeneration:
@@ -155,7 +175,6 @@ def _from_ctranslate2(folder: Path, tokenizer: Tokenizer) -> WhisperForCondition
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
-        max_length=size["n_text_ctx"],
         suppress_tokens=list(config["suppress_ids"]),
         begin_suppress_tokens=list(config["suppress_ids_begin"]),
         no_timestamps_token_id=special["<|notimestamps|>"],

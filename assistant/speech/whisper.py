@@ -74,7 +74,7 @@ class FasterWhisperRecognizer:
                 raise WeightsMissingError(f"{folder} holds no {name}", hint="pull the weights of the recognizer")
         try:
             model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
-        except (RuntimeError, ValueError) as error:
+        except Exception as error:  # the tokenizer's library raises no narrower class
             raise WeightsCorruptError(f"{folder.name} cannot be loaded", hint="pull the weights of the recognizer again") from error
         self._model = model.model
         self._features = model.feature_extractor
