@@ -109,7 +109,7 @@ def _show(event: object, parts: list[Audio], *, quiet: bool) -> None:
             parts.append(piece)
         case Problem(code=code, message=message):
             click.echo(f"{code}: {message}", err=True)
-        case TranscriptReady(transcript=transcript) if not quiet:
+        case TranscriptReady(transcript=transcript) if transcript.text and not quiet:
             click.echo(click.style(f"> {transcript.text}", dim=True), err=True)
         case TextDelta(text=text) if not quiet:
             click.echo(text, nl=False)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +14,12 @@ from assistant.app import AsyncAssistant
 from assistant.cli.terminal import json_option, profile_option, settings_for
 from assistant.config import Settings
 from assistant.engines import build_synthesizer, builder
-from assistant.evaluation.chat import ChatResult, evaluate_chat, load_cases
-from assistant.evaluation.speech import SpeechReport, evaluate_speech
-from assistant.evaluation.voice import VoiceResult, evaluate_voice
 from assistant.protocols import SpeechRecognizer
+
+if TYPE_CHECKING:  # they import transformers, a second that the other commands need not wait for
+    from assistant.evaluation.chat import ChatResult
+    from assistant.evaluation.speech import SpeechReport
+    from assistant.evaluation.voice import VoiceResult
 
 
 @click.group("eval")
@@ -31,6 +34,8 @@ def evaluate() -> None:
 @profile_option
 def chat(data: Path | None, verbose: bool, as_json: bool, profile: str | None) -> None:
     """Checkable prompts: from context, recall, arithmetic, language, not inventing."""
+    from assistant.evaluation.chat import evaluate_chat, load_cases
+
     settings = settings_for(profile)
 
     async def run() -> ChatResult:
@@ -66,6 +71,8 @@ def speech(
     profile: str | None,
 ) -> None:
     """Word error rate (characters for Chinese) on recordings, beside an empty transcript."""
+    from assistant.evaluation.speech import evaluate_speech
+
     settings = settings_for(profile)
     recognizers: dict[str, SpeechRecognizer] = {}
     for model in models or (settings.recognizer.model,):
@@ -88,6 +95,8 @@ def speech(
 @profile_option
 def voice(language: str, as_json: bool, profile: str | None) -> None:
     """How well our own voice is understood when it is transcribed back, beside another sentence's words."""
+    from assistant.evaluation.voice import evaluate_voice
+
     settings = settings_for(profile)
 
     async def run() -> VoiceResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 _BUSY_TIMEOUT_MS = 10_000
 _TITLE_CHARACTERS = 60
+_LEAST_FREE_BYTES = 64 * 1024
 
 
 class SqlMemory:
@@ -43,7 +45,8 @@ class SqlMemory:
         self._attachments = AttachmentFolder(data_dir / "attachments")
         self._engine = _open(data_dir / "assistant.db")
         self._worker = Worker("memory")
-        _translated(lambda: _prepare(self._engine))
+        self._folder = data_dir
+        _translated(lambda: _prepare(self._engine), data_dir)
 
     async def begin(self, turn: Turn, *, user_text: str, language: str, evidence: Sequence[Evidence]) -> None:
         """Write what the user said and showed; the session is made if it is new.
@@ -160,7 +163,7 @@ class SqlMemory:
         await self._worker.close()
 
     async def _run(self, call: Callable[[], T]) -> T:
-        return await self._worker.run(lambda: _translated(call))
+        return await self._worker.run(lambda: _translated(call, self._folder))
 
 
 def _open(path: Path) -> Engine:
@@ -188,14 +191,15 @@ def _prepare(engine: Engine) -> None:
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 
-def _translated(call: Callable[[], T]) -> T:
+def _translated(call: Callable[[], T], folder: Path) -> T:
     try:
         return call()
     except IntegrityError as error:
         raise InputError("the session already has a turn with this id", hint="give every turn its own id") from error
     except DBAPIError as error:
         cause = str(error.orig)
-        if "full" in cause:
+        # SQLite says "disk I/O error" when there is no room for the index of its write-ahead log
+        if "full" in cause or shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
             raise StorageFullError("the turn was not stored: the disk is full", hint="free some space and try again") from error
         raise StorageError(f"the database failed: {cause}", hint="check data_dir") from error
 
