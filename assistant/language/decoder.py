@@ -187,7 +187,7 @@ class Decoder:
             mixed = self._attend(attention.float().view(batch, length, -1), entries_BTHW, start, turns, mask)
             stream_MD += layer.attention_output(mixed)
             gate, up = layer.gate_up(self._norm(stream_MD, layer.feed_forward_norm_D)).chunk(2, -1)
-            stream_MD += layer.down(F.silu(gate).mul_(up))
+            stream_MD += layer.down(F.silu(gate, inplace=True).mul_(up))
         cache.length = end
         return stream_MD.view(batch, length, width)
 

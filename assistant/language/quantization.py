@@ -28,6 +28,9 @@ FEW_ROWS = 4
 STACKED_ROWS = 32
 CHUNK_NUMBERS = 1 << 17
 """Input numbers split into planes at a time: they stay in the second-level cache."""
+LIKE_SIZE = 16.0
+"""Rows whose peaks differ by no more share a step: 12 of the 16 bits are left, still more than bfloat16 has."""
+TINY = 1e-30
 PLANE_PEAK = 127.0 * 256.0
 """Largest 16-bit input, such that the high plane fits int8 after rounding."""
 
@@ -112,41 +115,53 @@ class Linear:
         elif self._dense_NK is not None:
             product_MN = torch.nn.functional.linear(input_MK.to(self._dense_NK.dtype), self._dense_NK)
         else:
-            product_MN = self._integer_product(input_MK)
+            return self._integer_product(input_MK.float())
         return product_MN if self.bias_N is None else product_MN + self.bias_N
 
     def _integer_product(self, input_MK: Tensor) -> Tensor:
-        planes_2MK, step_M1 = _planes(input_MK)
         rows = len(input_MK)
+        step, step_M1 = _steps(input_MK)
+        planes_2MK = _planes(input_MK, step if step_M1 is None else step_M1)
         if rows <= STACKED_ROWS:  # one call reads the weights once
-            product_RN = self._multiply(planes_2MK.flatten(0, 1))
+            product_RN = self._multiply(planes_2MK.flatten(0, 1), step)
             product_MN = torch.add(product_RN[rows:], product_RN[:rows], alpha=256.0)
         else:  # two calls write half as much
-            product_MN = self._multiply(planes_2MK[0], scale=256.0)
+            product_MN = self._multiply(planes_2MK[0], 256.0 * step)
             product_MN = torch.ops.onednn.qlinear_pointwise.binary(
-                planes_2MK[1], 1.0, 0, self._prepacked, self._scale_N, self._zero_N, product_MN, None,
+                planes_2MK[1], step, 0, self._prepacked, self._scale_N, self._zero_N, product_MN, None,
                 1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "",
             )  # fmt: skip
-        return product_MN.mul_(step_M1)
+        if step_M1 is not None:
+            product_MN.mul_(step_M1)
+        return product_MN if self.bias_N is None else product_MN.add_(self.bias_N)
 
-    def _multiply(self, plane_MK: Tensor, scale: float = 1.0) -> Tensor:
+    def _multiply(self, plane_MK: Tensor, scale: float) -> Tensor:
         product_MN: Tensor = torch.ops.onednn.qlinear_pointwise(
             plane_MK, scale, 0, self._prepacked, self._scale_N, self._zero_N, None, 1.0, 0, torch.float32, "none", [], ""
         )
         return product_MN
 
 
-def _planes(input_MK: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows as int8: input = step · (256 · planes[0] + planes[1])."""
-    rows, columns = input_MK.shape
-    planes_2MK = torch.empty(2, rows, columns, dtype=torch.int8)
-    step_M1 = torch.empty(rows, 1)
-    chunk = max(1, CHUNK_NUMBERS // columns)
-    for first in range(0, rows, chunk):
-        part = input_MK[first : first + chunk].float()
-        step = part.abs().amax(1, keepdim=True).clamp_(min=1e-30).div_(PLANE_PEAK)
-        step_M1[first : first + chunk] = step
-        q = (part / step).to(torch.int16)
-        planes_2MK[1, first : first + chunk] = q
-        planes_2MK[0, first : first + chunk] = q.add_(128).bitwise_right_shift_(8)
-    return planes_2MK, step_M1
+def _steps(input_MK: Tensor) -> tuple[float, Tensor | None]:
+    """The step of the 16-bit grid: one number if all rows are of like size, else 1.0 and one for each row."""
+    if len(input_MK) == 1:
+        low, high = torch.aminmax(input_MK)
+        return max(high.item(), -low.item(), TINY) / PLANE_PEAK, None
+    peak_M1 = torch.maximum(input_MK.amax(1, keepdim=True), input_MK.amin(1, keepdim=True).neg_())
+    largest = max(peak_M1.max().item(), TINY)
+    if peak_M1.min().item() * LIKE_SIZE >= largest:
+        return largest / PLANE_PEAK, None
+    return 1.0, peak_M1.clamp_(min=TINY).div_(PLANE_PEAK)
+
+
+def _planes(input_MK: Tensor, step: float | Tensor) -> Tensor:
+    """Rows as int8 (2, M, K): input = step · (256 · planes[0] + planes[1])."""
+    planes_2MK = torch.empty(2, *input_MK.shape, dtype=torch.int8)
+    per_step = 1.0 / step
+    chunk = max(1, CHUNK_NUMBERS // input_MK.shape[1])
+    for first in range(0, len(input_MK), chunk):
+        rows = slice(first, first + chunk)
+        q = (input_MK[rows] * (per_step if isinstance(per_step, float) else per_step[rows])).to(torch.int16)
+        planes_2MK[1, rows] = q
+        planes_2MK[0, rows] = q.add_(128).bitwise_right_shift_(8)
+    return planes_2MK
