@@ -1,8 +1,8 @@
 """Whisper (arXiv:2212.04356) on CTranslate2 through faster-whisper, at a fraction of its usual cost for short speech.
 
 Whisper encodes 30 s, whatever it hears, and its decoder expects to see that many states. Here the encoder gets the real frames
-and one second of silence; the rest of the decoder's view is filled with the states of silence, encoded once when the model loads.
-When the result looks like a loop or a guess, the window is heard again the usual way.
+and one second of silence; the decoder sees 15 s, filled with states of the silence after a voice, encoded once when the model
+loads. A guess is decoded again with 30 s of such states, which costs no encoding; what is still a loop is heard the usual way.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ States: TypeAlias = NDArray[np.float32]
 
 _ALL_SAMPLES = 30 * SAMPLE_RATE_HZ
 _ALL_POSITIONS = 1500
-_SHORT_VIEW = 1000
+_SHORT_VIEW = 750
+_SHORT_VIEW_SILENCE = 100
+"""Positions of it that the decoder sees at least: it must see that the speech is over."""
 _SAMPLES_PER_POSITION = 320
 _PAD_SAMPLES = SAMPLE_RATE_HZ
-_SILENCE_LEVEL = 1e-3
+_VOICE_SAMPLES = SAMPLE_RATE_HZ
 _WORD_SAMPLES = int(1.5 * SAMPLE_RATE_HZ)
 _LEAD_SAMPLES = int(0.4 * SAMPLE_RATE_HZ)
 """Silence before a single word, which is else misheard: it was trimmed to its first sound."""
@@ -109,25 +111,26 @@ class FasterWhisperRecognizer:
         try:
             if self._silence is None:
                 return self._hear_views(samples_T, language, [partial(self._encode, samples_T, _ALL_SAMPLES)])
-            short = partial(self._short_states, samples_T, self._silence)
-            return self._hear_views(samples_T, language, [short, partial(self._encode, samples_T, _ALL_SAMPLES)])
+            heard = self._short_states(samples_T)
+            views = [partial(_filled, heard, self._silence, n) for n in (_SHORT_VIEW, _ALL_POSITIONS)]
+            return self._hear_views(samples_T, language, [*views, partial(self._encode, samples_T, _ALL_SAMPLES)])
         except (RuntimeError, ValueError) as error:
             raise RecognitionError(
                 "the recognizer failed on this recording", hint="try again, or send another recording"
             ) from error
 
     def _hear_views(self, samples_T: NDArray[np.float32], language: str | None, views: list[Callable[[], States]]) -> Heard:
-        """What the first view that convinces says; else what the most probable one says that is no loop."""
+        """What the first view that convinces says; one that merely reads as speech ends the search before the costly last view."""
         best: _Decoded | None = None
-        for view in views:
+        for i, view in enumerate(views, 1):
             states = ctranslate2.StorageView.from_array(view())
             spoken, certainty = (language, 1.0) if language else self._language(states)
             decoded = self._decode(states, spoken, certainty, len(samples_T) / SAMPLE_RATE_HZ)
             if best is None or decoded.rank > best.rank:
                 best = decoded
-            if decoded.convincing:
+            if decoded.convincing or (i == len(views) - 1 and best.is_speech):
                 break
-        if best is None or best.is_silence or best.is_loop:
+        if best is None or not best.is_speech:
             return Heard("", "", 0.0, 0.0)
         return Heard(best.text, best.language, best.language_probability, best.log_probability)
 
@@ -165,23 +168,29 @@ class FasterWhisperRecognizer:
         encoded = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(features[None], np.float32)))
         return np.array(encoded, np.float32)
 
-    def _short_states(self, samples_T: NDArray[np.float32], silence: States) -> States:
+    def _short_states(self, samples_T: NDArray[np.float32]) -> States:
+        """States of the real frames and the second behind them."""
         padded = -(-(len(samples_T) + _PAD_SAMPLES) // _SAMPLES_PER_POSITION) * _SAMPLES_PER_POSITION
-        if padded >= _ALL_SAMPLES:
-            return self._encode(samples_T, _ALL_SAMPLES)
-        states = self._encode(samples_T, padded)
-        real = states.shape[1]
-        return np.ascontiguousarray(np.concatenate([states, silence[:, real : _view_positions(real)]], axis=1))
+        return self._encode(samples_T, min(padded, _ALL_SAMPLES))
 
     def _states_of_silence(self) -> States:
-        """Of a quiet room: digital silence would be a sound that Whisper never heard in training."""
-        room_T = np.random.default_rng(1).standard_normal(_ALL_SAMPLES).astype(np.float32) * np.float32(_SILENCE_LEVEL)
-        return self._encode(room_T, _ALL_SAMPLES)
+        """Of 30 s that begin with a second of something like a voice.
+
+        Silence that follows no voice makes the decoder say the words again and again. The voice's own states are never seen:
+        the shortest sound with its pads is longer.
+        """
+        t = np.arange(_VOICE_SAMPLES) / SAMPLE_RATE_HZ
+        glide = np.sin(2 * np.pi * 1.3 * t)
+        tones = [np.sin(2 * np.pi * 120 * k * t + 3 / 8 * k * glide) / k for k in range(1, 25)]
+        syllables = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * t)
+        return self._encode((0.1 * syllables * sum(tones)).astype(np.float32), _ALL_SAMPLES)
 
 
-def _view_positions(real: int) -> int:
-    """How many states the decoder sees. With 20 s of them it reads as well as with 30 s and faster; a word or two makes it loop."""
-    return _SHORT_VIEW if 150 <= real <= 750 else _ALL_POSITIONS
+def _filled(states: States, silence: States, positions: int) -> States:
+    """The states, then silence up to so many positions, or a little more where the sound is long."""
+    real = states.shape[1]
+    view = min(_ALL_POSITIONS, max(positions, real + _SHORT_VIEW_SILENCE))
+    return np.ascontiguousarray(np.concatenate([states, silence[:, real:view]], axis=1))
 
 
 class _Decoded:
@@ -200,12 +209,17 @@ class _Decoded:
     @property
     def convincing(self) -> bool:
         """No second attempt is needed."""
-        return bool(self.text) and not self.is_loop and self.log_probability >= _MIN_LOG_PROBABILITY
+        return self.is_speech and self.log_probability >= _MIN_LOG_PROBABILITY
+
+    @property
+    def is_speech(self) -> bool:
+        """It may be wrong, but it reads like something said."""
+        return not self.is_loop and not self.is_silence
 
     @property
     def rank(self) -> tuple[bool, float]:
         """Of two attempts the greater is better."""
-        return not self.is_loop, self.log_probability
+        return self.is_speech, self.log_probability
 
 
 def _compression(text: str) -> float:
