@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -15,14 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from assistant.errors import WeightsCorruptError, WeightsMissingError
 from assistant.language.gguf import BlockType, GgufFile, StoredTensor, Value, read_gguf
-from assistant.language.quantization import pack, simd
+from assistant.language.prepacked import ALIGNMENT
+from assistant.language.quantization import machine, pack
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever converted folders change; old ones are then left alone and made anew."""
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer_source.json"
@@ -148,20 +149,43 @@ class _Checkpoint(Protocol):
 def _write(checkpoint: _Checkpoint, folder: Path, progress: Callable[[float], None]) -> None:
     config = checkpoint.config
     for index in range(config.layers):
-        save_file(dict(_layer(checkpoint, f"blk.{index}.")), folder / layer_file(index))
+        _save(dict(_layer(checkpoint, f"blk.{index}.")), folder / layer_file(index))
         progress((index + 1) / (config.layers + 2))
     table = _need(checkpoint, "token_embd.weight", config.vocabulary_size, config.width)
     head = checkpoint.tensor("output.weight") or table
     _check_shape("output.weight", head, config.vocabulary_size, config.width)
-    save_file({"table": torch.from_numpy(np.array(table.bytes_RB))}, folder / "embeddings.safetensors")
+    _save({"table": torch.from_numpy(np.array(table.bytes_RB))}, folder / "embeddings.safetensors")
     norm = torch.from_numpy(_need(checkpoint, "output_norm.weight", 1, config.width).dequantize()[0])
-    save_file(
+    _save(
         {"norm": norm} | {f"head.{name}": tensor for name, tensor in pack([head], small=False).items()}, folder / "head.safetensors"
     )
     checkpoint.finish(folder)
     description = asdict(config) | {"embedding_type": table.block_type.name, "format": FORMAT}
     (folder / CONFIG_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
     progress(1.0)
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """A safetensors file whose tensors start on cache lines; those of odd length come last."""
+    ordered = sorted(tensors.items(), key=lambda item: item[1].nbytes % ALIGNMENT != 0)
+    header: dict[str, Any] = {}
+    start = 0
+    for name, tensor in ordered:
+        header[name] = {
+            "dtype": _TYPE_NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, start + tensor.nbytes],
+        }
+        start += tensor.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-(8 + len(text)) % ALIGNMENT)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for _, tensor in ordered:
+            file.write(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+
+
+_TYPE_NAMES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int8: "I8", torch.uint8: "U8"}
 
 
 def _layer(checkpoint: _Checkpoint, prefix: str) -> Iterator[tuple[str, Tensor]]:
@@ -387,11 +411,11 @@ class _FolderCheckpoint:
 
 
 def _key(source: Path) -> str:
-    """Names content, format and instruction set without reading gigabytes: sizes, and each file's first and last bytes."""
+    """Names content, format and machine without reading gigabytes: sizes, and each file's first and last bytes."""
     files = sorted([*source.glob("*.safetensors"), *source.glob("*.json")]) if source.is_dir() else [source]
     if not files or not all(file.is_file() for file in files):
         raise WeightsMissingError(f"there is no checkpoint at {source}", hint="pull the model's weights first")
-    digest = hashlib.sha256(f"{FORMAT} {simd()}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {machine()}".encode())
     for path in files:
         size = path.stat().st_size
         with path.open("rb") as file:

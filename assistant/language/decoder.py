@@ -59,17 +59,18 @@ class KeyValueCache:
 
 
 class _Layer:
-    def __init__(self, tensors: Mapping[str, Tensor], *, full_precision: bool) -> None:
-        def linear(name: str) -> Linear:
-            parts = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
-            return Linear(parts, full_precision=full_precision)
+    def __init__(self, tensors: Mapping[str, Tensor], config: DecoderConfig, *, full_precision: bool) -> None:
+        self.attention_norm_D = tensors["attn_norm"]
+        self.attention = _linear(tensors, "attention", config.width, full_precision)
+        self.attention_output = _linear(tensors, "attention_output", config.heads * config.head_width, full_precision)
+        self.feed_forward_norm_D = tensors["ffn_norm"]
+        self.gate_up = _linear(tensors, "gate_up", config.width, full_precision)
+        self.down = _linear(tensors, "down", config.intermediate_width, full_precision)
 
-        self.attention_norm_D = tensors["attn_norm"].clone()
-        self.attention = linear("attention")
-        self.attention_output = linear("attention_output")
-        self.feed_forward_norm_D = tensors["ffn_norm"].clone()
-        self.gate_up = linear("gate_up")
-        self.down = linear("down")
+
+def _linear(tensors: Mapping[str, Tensor], name: str, columns: int, full_precision: bool) -> Linear:
+    parts = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
+    return Linear(parts, columns, full_precision=full_precision)
 
 
 class Decoder:
@@ -80,11 +81,11 @@ class Decoder:
         self.dtype = torch.float32 if full_precision else torch.bfloat16
         """Of keys, values and attention."""
         self._layers = [
-            _Layer(load_file(folder / layer_file(index)), full_precision=full_precision) for index in range(config.layers)
+            _Layer(load_file(folder / layer_file(index)), config, full_precision=full_precision) for index in range(config.layers)
         ]
         head = load_file(folder / "head.safetensors")
-        self._norm_D = head["norm"].clone()
-        self._head = Linear({name.removeprefix("head."): tensor for name, tensor in head.items()}, full_precision=full_precision)
+        self._norm_D = head["norm"]
+        self._head = _linear(head, "head", config.width, full_precision)
         self._table_VB = load_file(folder / "embeddings.safetensors")["table"].numpy()
         self._embedding_type = embedding_type
         self._root = math.sqrt(config.width)
@@ -169,7 +170,8 @@ class Decoder:
         end = cache.length + embeddings_BLD.shape[1]
         if end > cache.capacity:
             raise ValueError(f"{end} positions do not fit a cache for {cache.capacity}")
-        chunks = torch.split(embeddings_BLD, max(1, CHUNK_ROWS // len(embeddings_BLD)), dim=1)
+        size = max(1, CHUNK_ROWS // len(embeddings_BLD))
+        chunks = [embeddings_BLD[:, first : first + size] for first in range(0, embeddings_BLD.shape[1], size)]
         if all_positions:
             return torch.cat([self._logits(self._advance(chunk, cache)) for chunk in chunks], 1)
         for chunk in chunks[:-1]:

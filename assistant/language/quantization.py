@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from assistant.language.gguf import FOUR_BIT_TYPES, StoredTensor, four_bit_groups
+from assistant.language.prepacked import freeze, thaw
 
 GROUP = 32
 CHUNK_ROWS = 4096
@@ -26,6 +27,7 @@ CHUNK_ROWS = 4096
 FEW_ROWS = 4
 """Up to so many input rows int4 is the fastest (tests/benchmarks/decoder.py)."""
 STACKED_ROWS = 32
+CHUNK_COLUMNS = 512
 CHUNK_NUMBERS = 1 << 17
 """Input numbers split into planes at a time: they stay in the second-level cache."""
 LIKE_SIZE = 16.0
@@ -35,9 +37,11 @@ PLANE_PEAK = 127.0 * 256.0
 """Largest 16-bit input, such that the high plane fits int8 after rounding."""
 
 
-def simd() -> str:
-    """The instruction set that the int4 layout is made for; part of a converted folder's name."""
-    return torch.backends.cpu.get_cpu_capability().lower()
+def machine() -> str:
+    """What the packed forms are made for: processor and torch. Part of a converted folder's name."""
+    has = torch.cpu.get_capabilities()
+    units = [name for name in ("amx_int8", "avx512_vnni", "avx512_bf16") if has.get(name)]
+    return " ".join([torch.__version__, torch.backends.cpu.get_cpu_capability(), *units])
 
 
 def integer_products_are_fast() -> bool:
@@ -51,16 +55,16 @@ def pack(parts: Sequence[StoredTensor], *, small: bool) -> dict[str, Tensor]:
 
     Returns:
         Where all parts are 4-bit, `int4` and `int4_scale` as the kernel wants them, and for many rows `bfloat16` (N, K) if
-        the model is small; otherwise `int8` (N, K) and its `scale` (N).
+        the model is small; otherwise `int8` with its `scale` (N), and with its `int8_layout` where the processor is fast at it.
     """
-    if any(part.block_type not in FOUR_BIT_TYPES for part in parts) or simd() not in ("avx2", "avx512"):
+    if not integer_products_are_fast():
         return _pack_int8(parts)
-    return _pack_int4(parts) | (_pack_bfloat16(parts) if small else _pack_int8(parts))
-
-
-def unpack(packed: Mapping[str, Tensor]) -> Tensor:
-    """The form for many rows as float32 (N, K)."""
-    return packed["bfloat16"].float() if "bfloat16" in packed else packed["int8"].float().mul_(packed["scale"][:, None])
+    four_bit = all(part.block_type in FOUR_BIT_TYPES for part in parts)
+    if four_bit and small:
+        return _pack_int4(parts) | _pack_bfloat16(parts)
+    packed = _pack_int8(parts)
+    packed["int8"], packed["int8_layout"] = freeze(packed["int8"])
+    return packed | (_pack_int4(parts) if four_bit else {})
 
 
 def _pack_bfloat16(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
@@ -96,16 +100,29 @@ def _pack_int4(parts: Sequence[StoredTensor]) -> dict[str, Tensor]:
 class Linear:
     """y = W x + b on packed weights. Float32 on processors without fast integer products, or when asked for."""
 
-    def __init__(self, packed: Mapping[str, Tensor], *, full_precision: bool) -> None:
+    def __init__(self, packed: Mapping[str, Tensor], columns: int, *, full_precision: bool) -> None:
         self.bias_N = packed.get("bias")
-        self._int4, self._int4_scale = packed.get("int4"), packed.get("int4_scale")
-        self._dense_NK = unpack(packed) if full_precision else packed.get("bfloat16")
-        if full_precision:
-            self._int4 = None
-        elif self._dense_NK is None:
-            self._prepacked = torch.ops.onednn.qlinear_prepack(packed["int8"], None)
-            self._scale_N = packed["scale"].clone()
+        self._dense_NK = packed.get("bfloat16")
+        self._int4 = self._int4_scale = None
+        if "int8_layout" in packed:
+            self._scale_N = packed["scale"]
             self._zero_N = torch.zeros(len(self._scale_N), dtype=torch.long)
+            self._int8 = thaw(packed["int8"], packed["int8_layout"], len(self._scale_N), columns)
+        if full_precision:
+            self._dense_NK = self._numbers(packed, columns)
+        else:
+            self._int4, self._int4_scale = packed.get("int4"), packed.get("int4_scale")
+
+    def _numbers(self, packed: Mapping[str, Tensor], columns: int) -> Tensor:
+        """The matrix in float32 (N, K)."""
+        if "bfloat16" in packed:
+            return packed["bfloat16"].float()
+        if "int8_layout" not in packed:
+            return packed["int8"].float().mul_(packed["scale"][:, None])
+        chunks = [
+            self._multiply(chunk, 1.0, torch.float32).T for chunk in torch.eye(columns, dtype=torch.int8).split(CHUNK_COLUMNS)
+        ]
+        return torch.cat(chunks, 1)
 
     def __call__(self, input_MK: Tensor) -> Tensor:
         """The product, (M, N), float32 or bfloat16."""
@@ -123,21 +140,21 @@ class Linear:
         step, step_M1 = _steps(input_MK)
         planes_2MK = _planes(input_MK, step if step_M1 is None else step_M1)
         if rows <= STACKED_ROWS:  # one call reads the weights once
-            product_RN = self._multiply(planes_2MK.flatten(0, 1), step)
+            product_RN = self._multiply(planes_2MK.flatten(0, 1), step, torch.float32)
             product_MN = torch.add(product_RN[rows:], product_RN[:rows], alpha=256.0)
-        else:  # two calls write half as much
-            product_MN = self._multiply(planes_2MK[0], 256.0 * step)
+        else:  # two calls write half as much, and bfloat16 half of that
+            product_MN = self._multiply(planes_2MK[0], 256.0 * step, torch.bfloat16)
             product_MN = torch.ops.onednn.qlinear_pointwise.binary(
-                planes_2MK[1], step, 0, self._prepacked, self._scale_N, self._zero_N, product_MN, None,
-                1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "",
+                planes_2MK[1], step, 0, self._int8, self._scale_N, self._zero_N, product_MN, None,
+                1.0, 0, torch.bfloat16, 1.0, 0, "sum", 1.0, "none", [], "",
             )  # fmt: skip
         if step_M1 is not None:
             product_MN.mul_(step_M1)
-        return product_MN if self.bias_N is None else product_MN.add_(self.bias_N)
+        return product_MN if self.bias_N is None else product_MN + self.bias_N
 
-    def _multiply(self, plane_MK: Tensor, scale: float) -> Tensor:
+    def _multiply(self, plane_MK: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
         product_MN: Tensor = torch.ops.onednn.qlinear_pointwise(
-            plane_MK, scale, 0, self._prepacked, self._scale_N, self._zero_N, None, 1.0, 0, torch.float32, "none", [], ""
+            plane_MK, scale, 0, self._int8, self._scale_N, self._zero_N, None, 1.0, 0, dtype, "none", [], ""
         )
         return product_MN
 
