@@ -30,9 +30,9 @@ def test_a_damaged_file_is_called_corrupt(weights_dir: Callable[[str], Path], tm
 
 
 @pytest.mark.weights
-async def test_one_word_is_heard(weights_dir: Callable[[str], Path]) -> None:
+async def test_one_word_is_heard_once(weights_dir: Callable[[str], Path]) -> None:
     recognizer = FasterWhisperRecognizer(weights_dir("whisper-tiny.en"), threads=1, beam_size=1, short_context=True, detector=None)
     word_T = Hibari()("Yes.").astype(np.float32)
     assert recognizer.languages == {"en"}
-    assert "yes" in (await recognizer.transcribe(resample(Audio(word_T, SAMPLE_RATE), 16000))).text.lower()
+    assert (await recognizer.transcribe(resample(Audio(word_T, SAMPLE_RATE), 16000))).text.lower().count("yes") == 1
     await recognizer.close()
