@@ -250,10 +250,10 @@ class AsyncAssistant:
         )
 
     def _preamble(self) -> tuple[Message, ...]:
-        today = self._today()
-        folder = self.settings.prompts_dir
-        system = load_prompt("system", folder).replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
-        return (Message("system", system), *load_examples("examples", folder))
+        today, folder, settings = self._today(), self.settings.prompts_dir, self.settings.language_model
+        system = load_prompt(settings.system_prompt, folder).replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
+        examples = load_examples(settings.examples, folder) if settings.examples else ()
+        return (Message("system", system), *examples)
 
     async def _audio(self, source: AudioSource | None) -> Audio | None:
         if source is None or isinstance(source, Audio):

@@ -54,6 +54,10 @@ class LanguageModelSettings(_Section):
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     repetition_penalty: float = Field(default=1.05, ge=1.0, le=2.0)
     seed: int = 0
+    system_prompt: str = "system"
+    """The name of a file in prompts/."""
+    examples: str | None = "examples"
+    """A file in prompts/ with a conversation shown to the model first; the smallest models take it for things that happened."""
     device: str = "auto"
 
 
@@ -112,12 +116,13 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()
 
 
+_SMALL: Mapping[str, Any] = {"system_prompt": "system-small", "examples": None}
 _PROFILES: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
         "recognizer": {"model": "whisper-tiny.en"},
-        "language_model": {"model": "smollm2-135m-instruct", "context_tokens": 2048},
+        "language_model": {"model": "smollm2-135m-instruct", "context_tokens": 2048, **_SMALL},
     },
-    "fast": {"language_model": {"model": "qwen2.5-coder-0.5b-instruct"}},
+    "fast": {"language_model": {"model": "qwen2.5-coder-0.5b-instruct", **_SMALL}},
     "cpu": {},
     "gpu": {
         "recognizer": {"engine": "transformers-whisper"},

@@ -8,6 +8,7 @@ from assistant.prompts import load_examples, load_prompt
 
 def test_shipped_prompts_are_found() -> None:
     assert "Assistant" in load_prompt("system")
+    assert "Assistant" in load_prompt("system-small")
     assert load_prompt("picture").format(number=1, evidence="a cat") == "[Picture 1: a cat]"
 
 
