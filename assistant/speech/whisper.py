@@ -2,7 +2,7 @@
 
 Whisper encodes 30 s, whatever it hears, and its decoder expects to see that many states. Here the encoder gets the real frames
 and one second of silence; the decoder sees 15 s, filled with states of the silence after a voice, encoded once when the model
-loads. A guess is decoded again with 30 s of such states, which costs no encoding; what is still a loop is heard the usual way.
+loads. A loop is decoded again with 30 s of such states, which costs no encoding; if it still is one, it is heard the usual way.
 """
 
 from __future__ import annotations
@@ -120,19 +120,14 @@ class FasterWhisperRecognizer:
             ) from error
 
     def _hear_views(self, samples_T: NDArray[np.float32], language: str | None, views: list[Callable[[], States]]) -> Heard:
-        """What the first view that convinces says; one that merely reads as speech ends the search before the costly last view."""
-        best: _Decoded | None = None
-        for i, view in enumerate(views, 1):
+        """What the first view says that reads like speech. A doubtful one is kept: the others understand it no better."""
+        for view in views:
             states = ctranslate2.StorageView.from_array(view())
             spoken, certainty = (language, 1.0) if language else self._language(states)
             decoded = self._decode(states, spoken, certainty, len(samples_T) / SAMPLE_RATE_HZ)
-            if best is None or decoded.rank > best.rank:
-                best = decoded
-            if decoded.convincing or (i == len(views) - 1 and best.is_speech):
-                break
-        if best is None or not best.is_speech:
-            return Heard("", "", 0.0, 0.0)
-        return Heard(best.text, best.language, best.language_probability, best.log_probability)
+            if decoded.is_speech:
+                return Heard(decoded.text, decoded.language, decoded.language_probability, decoded.log_probability)
+        return Heard("", "", 0.0, 0.0)
 
     def _language(self, states: ctranslate2.StorageView) -> tuple[str, float]:
         if not self._model.is_multilingual:
@@ -207,19 +202,9 @@ class _Decoded:
         self.is_silence = not text or (no_speech > _MAX_NO_SPEECH and log_probability < _MIN_LOG_PROBABILITY)
 
     @property
-    def convincing(self) -> bool:
-        """No second attempt is needed."""
-        return self.is_speech and self.log_probability >= _MIN_LOG_PROBABILITY
-
-    @property
     def is_speech(self) -> bool:
         """It may be wrong, but it reads like something said."""
         return not self.is_loop and not self.is_silence
-
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """Of two attempts the greater is better."""
-        return self.is_speech, self.log_probability
 
 
 def _compression(text: str) -> float:
