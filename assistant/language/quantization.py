@@ -119,10 +119,9 @@ class Linear:
             return packed["bfloat16"].float()
         if "int8_layout" not in packed:
             return packed["int8"].float().mul_(packed["scale"][:, None])
-        chunks = [
-            self._multiply(chunk, 1.0, torch.float32).T for chunk in torch.eye(columns, dtype=torch.int8).split(CHUNK_COLUMNS)
-        ]
-        return torch.cat(chunks, 1)
+        unit = torch.eye(columns, dtype=torch.int8)
+        chunks = [unit[first : first + CHUNK_COLUMNS] for first in range(0, columns, CHUNK_COLUMNS)]
+        return torch.cat([self._multiply(chunk, 1.0, torch.float32).T for chunk in chunks], 1)
 
     def __call__(self, input_MK: Tensor) -> Tensor:
         """The product, (M, N), float32 or bfloat16."""
