@@ -120,14 +120,24 @@ class FasterWhisperRecognizer:
             ) from error
 
     def _hear_views(self, samples_T: NDArray[np.float32], language: str | None, views: list[Callable[[], States]]) -> Heard:
-        """What the first view says that reads like speech. A doubtful one is kept: the others understand it no better."""
+        """What the first view says that reads like speech.
+
+        Doubtful words get no better in another view, unless they were taken for another language.
+        """
+        best: _Decoded | None = None
         for view in views:
             states = ctranslate2.StorageView.from_array(view())
             spoken, certainty = (language, 1.0) if language else self._language(states)
+            if best is not None and spoken == best.language:
+                break
             decoded = self._decode(states, spoken, certainty, len(samples_T) / SAMPLE_RATE_HZ)
-            if decoded.is_speech:
-                return Heard(decoded.text, decoded.language, decoded.language_probability, decoded.log_probability)
-        return Heard("", "", 0.0, 0.0)
+            if decoded.is_speech and (best is None or decoded.log_probability > best.log_probability):
+                best = decoded
+            if best is not None and best.log_probability >= _MIN_LOG_PROBABILITY:
+                break
+        if best is None:
+            return Heard("", "", 0.0, 0.0)
+        return Heard(best.text, best.language, best.language_probability, best.log_probability)
 
     def _language(self, states: ctranslate2.StorageView) -> tuple[str, float]:
         if not self._model.is_multilingual:
