@@ -70,7 +70,7 @@ def _transformers_whisper(settings: Settings) -> SpeechRecognizer:
 def _silero(settings: Settings) -> VoiceActivityDetector:
     from assistant.speech.vad import SileroDetector
 
-    return SileroDetector(weight_store(settings).folder("silero-vad") / "silero_vad.onnx")
+    return SileroDetector(weight_store(settings).folder("silero-vad") / "silero_vad_16k_sequence.onnx")
 
 
 def _experts(settings: Settings) -> VisionEncoder:

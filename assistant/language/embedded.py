@@ -48,6 +48,7 @@ class EmbeddedModel:
         context_tokens: int,
         threads: int,
         slots: int = 2,
+        full_precision: bool = False,
         visual_tokens: Callable[[Image], VisualTokens] | None = None,
     ) -> None:
         """Convert the model if this was not done before, and map it.
@@ -59,6 +60,7 @@ class EmbeddedModel:
             context_tokens: Of prompt and reply together; at most what the model was trained for.
             threads: Of the processor.
             slots: How many conversations are kept in the KV cache.
+            full_precision: Compute in float32, slower; a reply then never depends on what was in the cache.
             visual_tokens: Turns a picture into embeddings of the model's width. Without it the model is blind and the pictures
                 of a prompt are left to the evidence in its text.
 
@@ -68,7 +70,7 @@ class EmbeddedModel:
         folder = convert(source, cache_dir)
         self._tokenizer = open_tokenizer(folder)
         self._template = ChatTemplate(self._tokenizer)
-        self._decoder = Decoder.load(folder, threads=threads)
+        self._decoder = Decoder.load(folder, threads=threads, full_precision=full_precision)
         self._name = name
         self._context_tokens = min(context_tokens, self._decoder.config.context_tokens)
         self._prefixes = PrefixCache(self._decoder, tokens=self._context_tokens, slots=slots)

@@ -127,7 +127,9 @@ class Linear:
         """The product, (M, N), float32 or bfloat16."""
         product_MN: Tensor
         if self._int4 is not None and len(input_MK) <= FEW_ROWS:
-            product_MN = torch.ops.aten._weight_int4pack_mm_for_cpu(input_MK.bfloat16(), self._int4, GROUP, self._int4_scale)
+            product_MN = torch.ops.aten._weight_int4pack_mm_for_cpu(
+                input_MK.bfloat16().contiguous(), self._int4, GROUP, self._int4_scale
+            )
         elif self._dense_NK is not None:
             product_MN = torch.nn.functional.linear(input_MK.to(self._dense_NK.dtype), self._dense_NK)
         else:

@@ -1,7 +1,7 @@
 """Silero VAD on ONNX Runtime: the probability of speech, 32 ms at a time.
 
-The model (MIT) hears 512 samples at 16 kHz behind the 64 before them, and carries a state of shape (2, 1, 128) from one frame to
-the next. One frame costs about 0.1 ms of one core.
+The model (MIT) hears 512 samples at 16 kHz behind the 64 before them, and carries two states of shape (1, 1, 128) from one frame
+to the next. Many frames at once cost half as much as one by one, with the same result.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from assistant.errors import RecognitionError, WeightsCorruptError, WeightsMissingError
@@ -23,6 +23,7 @@ from assistant.worker import Worker
 FRAME_SAMPLES = 512
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 _CONTEXT_SAMPLES = 64
+_FRAMES_AT_ONCE = 512
 _LEAD_FRAMES = 8
 """Of silence before a recording: the model needs to hear speech begin, and short recordings are often trimmed to it."""
 _LOUD_PEAK = 0.3
@@ -51,7 +52,7 @@ class SpeechStream:
 
     def reset(self) -> None:
         """Forget what was heard."""
-        self._state = np.zeros((2, 1, 128), np.float32)
+        self._hidden = self._cell = np.zeros((1, 1, 128), np.float32)
         self._context_T = np.zeros(_CONTEXT_SAMPLES, np.float32)
         self._rest_T = np.zeros(0, np.float32)
 
@@ -64,14 +65,16 @@ class SpeechStream:
         waiting_T = np.concatenate([self._rest_T, samples_T.astype(np.float32, copy=False)])
         frames = len(waiting_T) // FRAME_SAMPLES
         self._rest_T = waiting_T[frames * FRAME_SAMPLES :]
-        return [self._probability(waiting_T[i * FRAME_SAMPLES : (i + 1) * FRAME_SAMPLES]) for i in range(frames)]
-
-    def _probability(self, frame_T: NDArray[np.float32]) -> float:
-        heard_T = np.concatenate([self._context_T, frame_T])
-        feeds: dict[str, Any] = {"input": heard_T[None], "state": self._state, "sr": np.array(SAMPLE_RATE_HZ, np.int64)}
-        probability, self._state = self._session.run(None, feeds)
-        self._context_T = heard_T[-_CONTEXT_SAMPLES:]
-        return float(probability[0, 0])
+        probabilities: list[float] = []
+        for first in range(0, frames, _FRAMES_AT_ONCE):
+            part_T = waiting_T[first * FRAME_SAMPLES : min(frames, first + _FRAMES_AT_ONCE) * FRAME_SAMPLES]
+            heard_T = np.concatenate([self._context_T, part_T])
+            self._context_T = heard_T[-_CONTEXT_SAMPLES:]
+            heard_FT = sliding_window_view(heard_T, _CONTEXT_SAMPLES + FRAME_SAMPLES)[::FRAME_SAMPLES]
+            feeds = {"input": np.ascontiguousarray(heard_FT), "h": self._hidden, "c": self._cell}
+            found_F, self._hidden, self._cell = self._session.run(["speech_probs", "hn", "cn"], feeds)
+            probabilities += found_F.ravel().tolist()
+        return probabilities
 
 
 class SileroDetector:
@@ -81,7 +84,7 @@ class SileroDetector:
         """Load the model.
 
         Args:
-            file: `silero_vad.onnx`, version 5 or 6.
+            file: `silero_vad_16k_sequence.onnx`, version 6.2.
             rules: How frame probabilities become spans.
 
         Raises:

@@ -1,5 +1,6 @@
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def test_ctrl_c_stops_the_reply_and_not_the_chat(tmp_path: Path) -> None:
     (tmp_path / "slow_model.py").write_text(
         "from assistant.testing import ScriptedLanguageModel\n"
         "def build(settings):\n"
-        "    return ScriptedLanguageModel(['one two three ' * 200, 'Fine.'], pause_s=0.05)\n"
+        "    return ScriptedLanguageModel(['Warm.', 'one two three ' * 200, 'Fine.'], pause_s=0.05)\n"
     )
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
@@ -58,6 +59,7 @@ def test_ctrl_c_stops_the_reply_and_not_the_chat(tmp_path: Path) -> None:
     def read_until(words: bytes) -> None:
         nonlocal seen
         while words not in seen:
+            assert select.select([controller], [], [], 30)[0], f"{words!r} did not come; the end was {seen[-200:]!r}"
             seen += os.read(controller, 4096)
         seen = seen.split(words, 1)[1]
 
@@ -67,6 +69,7 @@ def test_ctrl_c_stops_the_reply_and_not_the_chat(tmp_path: Path) -> None:
         read_until(b"two three")
         process.send_signal(signal.SIGINT)
         read_until(b"(stopped)")
+        read_until(b"> ")
         os.write(controller, b"Are you there?\n")
         read_until(b"Fine.")
         os.write(controller, b"/quit\n")

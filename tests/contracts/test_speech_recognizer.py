@@ -38,7 +38,7 @@ async def recognizer(
     request: pytest.FixtureRequest, weights_dir: Callable[[str], Path], threads: None
 ) -> AsyncIterator[SpeechRecognizer]:
     folder = weights_dir("whisper-tiny.en")
-    detector = SileroDetector(weights_dir("silero-vad") / "silero_vad.onnx")
+    detector = SileroDetector(weights_dir("silero-vad") / "silero_vad_16k_sequence.onnx")
     engine: SpeechRecognizer
     if request.param == "openai-whisper":
         pytest.importorskip("whisper")

@@ -20,7 +20,7 @@ RATE_HZ = 16000
 
 @pytest.fixture(params=["silero"])
 async def detector(weights_dir: Callable[[str], Path]) -> AsyncIterator[VoiceActivityDetector]:
-    engine = SileroDetector(weights_dir("silero-vad") / "silero_vad.onnx")
+    engine = SileroDetector(weights_dir("silero-vad") / "silero_vad_16k_sequence.onnx")
     yield engine
     await engine.close()
 

@@ -53,7 +53,7 @@ def test_a_missing_and_a_broken_model_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.weights
 def test_a_stream_gives_the_same_probabilities_however_the_sound_is_cut(weights_dir: Callable[[str], Path]) -> None:
-    detector = SileroDetector(weights_dir("silero-vad") / "silero_vad.onnx")
+    detector = SileroDetector(weights_dir("silero-vad") / "silero_vad_16k_sequence.onnx")
     noise_T = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.05
     at_once = detector.stream().push(noise_T)
     stream = detector.stream()
