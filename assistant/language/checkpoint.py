@@ -23,7 +23,7 @@ from assistant.language.gguf import BlockType, GgufFile, StoredTensor, Value, re
 from assistant.language.prepacked import ALIGNMENT
 from assistant.language.quantization import machine, pack
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever converted folders change; old ones are then left alone and made anew."""
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer_source.json"
@@ -157,7 +157,7 @@ def _write(checkpoint: _Checkpoint, folder: Path, progress: Callable[[float], No
     _save({"table": torch.from_numpy(np.array(table.bytes_RB))}, folder / "embeddings.safetensors")
     norm = torch.from_numpy(_need(checkpoint, "output_norm.weight", 1, config.width).dequantize()[0])
     _save(
-        {"norm": norm} | {f"head.{name}": tensor for name, tensor in pack([head], small=False).items()}, folder / "head.safetensors"
+        {"norm": norm} | {f"head.{name}": tensor for name, tensor in pack([head], small=False, few_rows=True).items()}, folder / "head.safetensors"
     )
     checkpoint.finish(folder)
     description = asdict(config) | {"embedding_type": table.block_type.name, "format": FORMAT}

@@ -50,8 +50,14 @@ def integer_products_are_fast() -> bool:
     return bool(has.get("avx512_vnni") and has.get("avx512_bf16"))
 
 
-def pack(parts: Sequence[StoredTensor], *, small: bool) -> dict[str, Tensor]:
+def pack(parts: Sequence[StoredTensor], *, small: bool, few_rows: bool = False) -> dict[str, Tensor]:
     """One matrix, of parts one below the other, in its packed forms.
+
+    Args:
+        parts: From top to bottom.
+        small: The model is small.
+        few_rows: It will hardly ever see more than one input row, as the head, which predicts from the last position: plain
+            int8, which torch reads half again as fast for one row as oneDNN does.
 
     Returns:
         Where all parts are 4-bit, `int4` and `int4_scale` as the kernel wants them, and for many rows `bfloat16` (N, K) if
@@ -60,6 +66,8 @@ def pack(parts: Sequence[StoredTensor], *, small: bool) -> dict[str, Tensor]:
     if not integer_products_are_fast():
         return _pack_int8(parts)
     four_bit = all(part.block_type in FOUR_BIT_TYPES for part in parts)
+    if few_rows:
+        return _pack_int8(parts) | (_pack_int4(parts) if four_bit else {})
     if four_bit and small:
         return _pack_int4(parts) | _pack_bfloat16(parts)
     packed = _pack_int8(parts)
@@ -104,6 +112,7 @@ class Linear:
         self.bias_N = packed.get("bias")
         self._dense_NK = packed.get("bfloat16")
         self._int4 = self._int4_scale = None
+        self._int8_NK = self._int8_scale_N = None
         if "int8_layout" in packed:
             self._scale_N = packed["scale"]
             self._zero_N = torch.zeros(len(self._scale_N), dtype=torch.long)
@@ -112,6 +121,8 @@ class Linear:
             self._dense_NK = self._numbers(packed, columns)
         else:
             self._int4, self._int4_scale = packed.get("int4"), packed.get("int4_scale")
+            if "int8" in packed and "int8_layout" not in packed:
+                self._int8_NK, self._int8_scale_N = packed["int8"], packed["scale"].bfloat16()
 
     def _numbers(self, packed: Mapping[str, Tensor], columns: int) -> Tensor:
         """The matrix in float32 (N, K)."""
@@ -132,6 +143,8 @@ class Linear:
             )
         elif self._dense_NK is not None:
             product_MN = torch.nn.functional.linear(input_MK.to(self._dense_NK.dtype), self._dense_NK)
+        elif self._int8_NK is not None:
+            product_MN = torch._weight_int8pack_mm(input_MK.bfloat16().contiguous(), self._int8_NK, self._int8_scale_N)
         else:
             return self._integer_product(input_MK.float())
         return product_MN if self.bias_N is None else product_MN + self.bias_N
