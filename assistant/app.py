@@ -18,7 +18,14 @@ from weakref import WeakValueDictionary
 from assistant.config import Settings, load_settings
 from assistant.dialogue.manager import DialogueManager, DialogueOptions
 from assistant.engines import LazyRecognizer, LazySynthesizer, LazyVision, Once, build_synthesizer, builder, model_languages
-from assistant.errors import InputError, InvalidTextError, MediaTooLargeError, TextTooLongError
+from assistant.errors import (
+    InputError,
+    InvalidTextError,
+    MediaTooLargeError,
+    TextTooLongError,
+    UnreadableMediaError,
+    UnsupportedMediaError,
+)
 from assistant.language.identification import identify_language
 from assistant.memory.store import SqlMemory
 from assistant.prompts import load_examples, load_prompt
@@ -32,6 +39,7 @@ from assistant.types import (
     GenerationOptions,
     Image,
     Message,
+    Problem,
     Prompt,
     Reply,
     SessionSummary,
@@ -78,6 +86,7 @@ class AsyncAssistant:
             lambda: builder("language_model", self.settings.language_model.engine)(self.settings)
         )
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         """The assistant itself."""
@@ -88,7 +97,10 @@ class AsyncAssistant:
         await self.close()
 
     async def close(self) -> None:
-        """Free the engines and the database."""
+        """Interrupt the turns in flight, free the engines and the database."""
+        for task in self._turns:
+            task.cancel()
+        await asyncio.gather(*self._turns, return_exceptions=True)
         for engine in (self._recognizer, self._vision, self._synthesizer, self._language_model):
             await engine.close()
         await self.memory.close()
@@ -145,14 +157,17 @@ class AsyncAssistant:
             language=language,
         )
         if video is not None:
-            turn = _with_video(turn, await self._video(video))
+            clip, problem = await self._video(video)
+            turn = _with_video(turn, clip)
+            if problem is not None:
+                yield problem
         async with aclosing(self.respond(turn)) as events:
             async for event in events:
                 yield event
 
     async def respond(self, turn: Turn) -> AsyncGenerator[Event, None]:
         """The events of a turn whose media are decoded already. Turns of one session are answered one after the other."""
-        manager = await self._manager()
+        manager = await self._manager(turn)
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         lock = self._locks.setdefault(turn.session_id, asyncio.Lock())
 
@@ -164,6 +179,8 @@ class AsyncAssistant:
                 queue.put_nowait(None)
 
         task = asyncio.create_task(work())
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
         try:
             while (event := await queue.get()) is not None:
                 yield event
@@ -210,20 +227,33 @@ class AsyncAssistant:
         """The turns of a session, oldest first."""
         return await self.memory.history(session, limit=limit)
 
-    async def warm(self) -> None:
-        """Load every engine and run each once, so that the first turn is as fast as the others."""
-        manager = self._manager()
-        await asyncio.gather(manager, self._recognizer.get(), self._vision.get(), self._synthesizer.get())
-        model = await self._language_model.get()
-        hello = Prompt((*self._preamble(), Message("user", "Hello.")))
-        async with aclosing(model.generate(hello, GenerationOptions(max_tokens=1))) as pieces:
-            async for _ in pieces:
-                pass
-        spoken_hello = [piece async for piece in self.say("Hello there, this is a test.", language="en")]
-        await self._recognizer.transcribe(Audio.join(spoken_hello))
+    async def warm(self, *, speech: bool = True) -> None:
+        """Load the engines and run each once, so that the first turn is as fast as the others.
 
-    async def _manager(self) -> DialogueManager:
+        Args:
+            speech: The recognizer and the voice too.
+
+        Raises:
+            WeightsMissingError: Weights are not on this machine yet.
+        """
+        model = await self._language_model.get()
+        if self.settings.language_model.engine == "embedded":  # a remote model would be asked something nobody said
+            hello = Prompt((*self._preamble(), Message("user", "Hello.")))
+            async with aclosing(model.generate(hello, GenerationOptions(max_tokens=1))) as pieces:
+                async for _ in pieces:
+                    pass
+        if speech:
+            await asyncio.gather(self._recognizer.get(), self._vision.get())
+            hello_aloud = [piece async for piece in self.say("Hello there, this is a test.")]
+            if hello_aloud:
+                await self._recognizer.transcribe(Audio.join(hello_aloud))
+
+    async def _manager(self, turn: Turn | None = None) -> DialogueManager:
         settings = self.settings
+        needed: list[Once[Any]] = [self._language_model]  # loaded side by side when the first turn needs them
+        if turn is not None:
+            needed += [self._recognizer] * (turn.audio is not None) + [self._vision] * bool(turn.images)
+        await asyncio.gather(*(engine.get() for engine in needed))
         return DialogueManager(
             recognizer=self._recognizer,
             vision=self._vision,
@@ -281,9 +311,10 @@ class AsyncAssistant:
             images.append(source)
         return tuple(images)
 
-    async def _video(self, source: VideoSource) -> Video:
+    async def _video(self, source: VideoSource) -> tuple[Video, Problem | None]:
+        """The clip; one whose sound cannot be decoded is watched without it."""
         if isinstance(source, Video):
-            return source
+            return source, None
         limits, place = self.settings.limits, _place(source)
         video = await asyncio.to_thread(
             sample_video,
@@ -293,8 +324,13 @@ class AsyncAssistant:
             max_frames=limits.video_frames,
             max_pixels=limits.image_pixels,
         )
-        sound = await asyncio.to_thread(decode_audio, place, max_bytes=limits.video_bytes, max_s=limits.video_s, allow_video=True)
-        return replace(video, sound=sound)
+        try:
+            sound = await asyncio.to_thread(
+                decode_audio, place, max_bytes=limits.video_bytes, max_s=limits.video_s, allow_video=True
+            )
+        except (UnreadableMediaError, UnsupportedMediaError) as error:
+            return video, Problem(error.code, f"the clip is watched without its sound: {error}", error.hint)
+        return replace(video, sound=sound), None
 
 
 class Assistant:
@@ -331,9 +367,9 @@ class Assistant:
         self._run(self._inner.close())
         self._stop()
 
-    def warm(self) -> None:
-        """Load every engine and run each once; see `AsyncAssistant.warm`."""
-        self._run(self._inner.warm())
+    def warm(self, *, speech: bool = True) -> None:
+        """Load the engines and run each once; see `AsyncAssistant.warm`."""
+        self._run(self._inner.warm(speech=speech))
 
     def ask(
         self,
@@ -393,6 +429,9 @@ class Assistant:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of work on the loop; Ctrl-C cancels it and waits until it has unwound, so that nothing runs on behind."""
+        if self._loop.is_closed():
+            work.close()
+            raise InputError("this assistant is closed", hint="make another one")
         tasks: list[asyncio.Task[T]] = []
         ended = threading.Event()
 
@@ -417,7 +456,10 @@ class Assistant:
                 except StopAsyncIteration:
                     return
         finally:
-            self._run(items.aclose())
+            if threading.current_thread() is self._thread:  # a forgotten iterator, collected while the loop runs
+                self._loop.create_task(_closed(items))
+            elif not self._loop.is_closed():
+                self._run(_closed(items))
 
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -427,6 +469,10 @@ class Assistant:
 
 async def _made(settings: Settings | None, overrides: Mapping[str, Any]) -> AsyncAssistant:
     return AsyncAssistant(settings, **overrides)
+
+
+async def _closed(items: AsyncGenerator[T, None]) -> None:
+    await items.aclose()
 
 
 async def _next(items: AsyncGenerator[T, None]) -> T:

@@ -110,7 +110,11 @@ def _transformers(settings: Settings) -> LanguageModel:
 def _langchain(settings: Settings) -> LanguageModel:
     from assistant.language.langchain_model import LangChainModel
 
-    return LangChainModel(_named_model(settings), context_tokens=settings.language_model.context_tokens)
+    return LangChainModel(
+        _named_model(settings),
+        context_tokens=settings.language_model.context_tokens,
+        base_url=settings.language_model.base_url,
+    )
 
 
 def _named_model(settings: Settings) -> str:
@@ -203,22 +207,26 @@ class Once(Generic[E]):
 
     def __init__(self, build: Callable[[], E]) -> None:
         self._build = build
-        self._lock = asyncio.Lock()
-        self._engine: E | None = None
+        self._building: asyncio.Task[E] | None = None
 
     async def get(self) -> E:
-        """The engine."""
-        async with self._lock:
-            if self._engine is None:
-                self._engine = await asyncio.to_thread(self._build)
-            return self._engine
+        """The engine. One who stops waiting does not stop the building, which is then there for the next."""
+        if self._building is None:
+            self._building = asyncio.create_task(asyncio.to_thread(self._build))
+        building = self._building
+        try:
+            return await asyncio.shield(building)
+        finally:
+            if building is self._building and building.done() and (building.cancelled() or building.exception()):
+                self._building = None  # missing weights may be here the next time
 
     async def close(self) -> None:
-        """Free the engine if it was built."""
-        async with self._lock:
-            if self._engine is not None:
-                await self._engine.close()
-                self._engine = None
+        """Free the engine if it was built; wait for it if it is being built."""
+        building, self._building = self._building, None
+        if building is not None:
+            await asyncio.wait([building])
+            if not building.cancelled() and building.exception() is None:
+                await building.result().close()
 
 
 class LazyRecognizer(Once[SpeechRecognizer]):

@@ -15,12 +15,12 @@ _CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 class ClauseSplitter:
     """Cuts text as it streams in. The clauses joined are the text, to the character.
 
-    The first clause is cut at the first comma or full stop after `first_words` words, and without one after
-    `first_words` + 3 words, because the listener waits for it; later ones at the end of a sentence, or at a comma
-    once they have `later_words`: longer pieces sound better. A Han character counts as half a word.
+    The first clause is cut at the first comma or full stop after `first_words` words, and without one after twice as
+    many, because the listener waits for it; later ones at the end of a sentence, or at a comma once they have
+    `later_words`: longer pieces sound better. A Han character counts as half a word.
     """
 
-    first_words: int = 3
+    first_words: int = 2
     later_words: int = 8
     _buffer: str = ""
     _started: bool = field(default=False)
@@ -59,11 +59,9 @@ class ClauseSplitter:
         """A cut between words, for a first clause without a comma."""
         if self._started:
             return None
-        ends = [match.start() for match in re.finditer(r"\s", self._buffer)]
-        for end in ends:
-            if _words(self._buffer[:end]) >= self.first_words + 3:
-                # the last word may belong to what follows ("New" | "York"): leave one word behind
-                return next((e for e in reversed(ends) if e < end), end)
+        for match in re.finditer(r"(?<=\S)\s", self._buffer):
+            if _words(self._buffer[: match.start()]) >= 2 * self.first_words:
+                return match.start()
         return None
 
 

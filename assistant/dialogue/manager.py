@@ -11,7 +11,7 @@ from typing import Literal
 
 from assistant.dialogue.clauses import ClauseSplitter
 from assistant.dialogue.compose import Percept, compose
-from assistant.errors import AssistantError, EmptyTurnError, UnsupportedLanguageError
+from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, UnsupportedLanguageError, VisionError
 from assistant.protocols import LanguageModel, MemoryStore, Send, SpeechRecognizer, SpeechSynthesizer, VisionEncoder
 from assistant.types import (
     AudioDelta,
@@ -44,7 +44,7 @@ class DialogueOptions:
     history_turns: int = 200
     voice: str | None = None
     speed: float = 1.0
-    first_clause_words: int = 3
+    first_clause_words: int = 2
     model_languages: frozenset[str] | None = None
     """What the language model answers in; None when nobody knows."""
 
@@ -110,7 +110,9 @@ class DialogueManager:
 
         Raises:
             EmptyTurnError: Nothing was said, typed or shown.
-            AssistantError: An engine or the store failed; what the user said is already stored.
+            RecognitionError: The recording could not be heard; nothing is stored.
+            ContextLengthError: The turn alone does not fit the model; nothing is stored.
+            AssistantError: The model or the store failed; what the user said is stored.
         """
         progress = _Progress(self._clock(), self._clock)
         transcript, evidence = await self._perceive(turn, send, progress)
@@ -118,24 +120,27 @@ class DialogueManager:
         language = turn.language or (transcript.language if transcript and transcript.text else "")
         language = language or self._identify_language(turn.text)
         history = await self._memory.history(turn.session_id, limit=self._options.history_turns)
-        prompt = self._compose(history, percept)
+        prompt = await asyncio.to_thread(self._compose, history, percept)
         known = self._options.model_languages
         if known is not None and language not in known:
             model = self._language_model.name
             await send(
                 Problem("unsupported_language", f"{model} does not know the language {language!r}", f"it knows: {_list(known)}")
             )
-        await self._memory.begin(turn, user_text=percept.text, language=language, evidence=evidence)
-        status: Literal["done", "interrupted", "failed"] = "interrupted"
+        status: Literal["done", "interrupted", "failed"] = "failed"
+        begun = False
         try:
+            await self._memory.begin(turn, user_text=percept.text, language=language, evidence=evidence)
+            begun = True
             await self._generate_and_speak(turn, prompt, language, send, progress)
             status = "done"
-        except AssistantError:
-            status = "failed"
+        except asyncio.CancelledError:
+            status, begun = "interrupted", True  # a write that was cancelled may still have happened
             raise
         finally:
             progress.mark("total")
-            await asyncio.shield(self._remember(turn, status, progress))
+            if begun:
+                await asyncio.shield(self._remember(turn, status, progress))
         reply = Reply(
             session_id=turn.session_id,
             turn_id=turn.turn_id,
@@ -157,8 +162,12 @@ class DialogueManager:
             await send(TranscriptReady(transcript))
             return transcript
 
-        async def see(index: int, image: Image) -> Evidence:
-            sight = await self._vision.encode(image)
+        async def see(index: int, image: Image) -> Evidence | None:
+            try:
+                sight = await self._vision.encode(image)
+            except VisionError as error:
+                await send(Problem(error.code, f"picture {index + 1} was not seen: {error}", error.hint))
+                return None
             await send(ImageSeen(index, sight.evidence))
             return sight.evidence
 
@@ -170,12 +179,12 @@ class DialogueManager:
             raise _first(failures) from failures
         if seeing:
             progress.mark("see")
-        return hearing.result(), tuple(task.result() for task in seeing)
+        return hearing.result(), tuple(evidence for task in seeing if (evidence := task.result()) is not None)
 
     def _compose(self, history: tuple[StoredTurn, ...], percept: Percept) -> Prompt:
         return compose(
             self._options.preamble,
-            [turn for turn in history if turn.status != "failed"],
+            [turn for turn in history if turn.reply_text and turn.status != "failed"],
             percept,
             picture_note=self._options.picture_note,
             budget_tokens=self._language_model.context_tokens - self._options.generation.max_tokens,
@@ -224,14 +233,18 @@ class DialogueManager:
                 return
 
     async def _remember(self, turn: Turn, status: str, progress: _Progress) -> None:
-        await self._memory.finish(
-            turn.session_id,
-            turn.turn_id,
-            reply_text=progress.text,
-            status=status,
-            usage=progress.usage,
-            timings_ms=progress.timings_ms,
-        )
+        try:
+            await self._memory.finish(
+                turn.session_id,
+                turn.turn_id,
+                reply_text=progress.text,
+                status=status,
+                usage=progress.usage,
+                timings_ms=progress.timings_ms,
+            )
+        except NotFoundError:
+            if status == "done":  # the session was deleted meanwhile; an interrupted turn may not have been begun
+                raise
 
 
 def _percept(turn: Turn, transcript: Transcript | None, evidence: tuple[Evidence, ...]) -> Percept:

@@ -143,7 +143,7 @@ class Linear:
             )
         elif self._dense_NK is not None:
             product_MN = torch.nn.functional.linear(input_MK.to(self._dense_NK.dtype), self._dense_NK)
-        elif self._int8_NK is not None:
+        elif self._int8_NK is not None and self._int8_scale_N is not None:
             product_MN = torch._weight_int8pack_mm(input_MK.bfloat16().contiguous(), self._int8_NK, self._int8_scale_N)
         else:
             return self._integer_product(input_MK.float())

@@ -24,7 +24,7 @@ def test_the_first_clause_comes_at_an_early_comma() -> None:
 
 def test_a_long_first_clause_is_cut_between_words() -> None:
     clauses = split("The library on the corner of the street opens at nine in the morning and closes at five.")
-    assert clauses[0] == "The library on the corner"
+    assert clauses[0] == "The library on the"
     assert len(clauses) == 2
 
 

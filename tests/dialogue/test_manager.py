@@ -2,12 +2,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from assistant.dialogue.manager import DialogueManager, DialogueOptions
-from assistant.errors import EmptyTurnError, GenerationError, RecognitionError, SynthesisError
+from assistant.errors import EmptyTurnError, GenerationError, RecognitionError, SynthesisError, VisionError
 from assistant.memory.store import SqlMemory
 from assistant.testing import ScriptedLanguageModel, ScriptedRecognizer, ScriptedSynthesizer, ScriptedVision
 from assistant.types import (
@@ -152,6 +153,35 @@ async def test_a_turn_with_nothing_in_it_is_refused_and_not_stored(desk: Desk, m
     with pytest.raises(EmptyTurnError):
         await desk.respond(make())
     assert await desk.memory.history("alice", limit=5) == ()
+
+
+async def test_a_picture_that_cannot_be_seen_is_said_and_the_rest_is_answered(desk: Desk) -> None:
+    desk.vision.error = VisionError("too dark")
+    await desk.respond(turn("What is this?", images=(PHOTO,)))
+    (problem,) = desk.sent(Problem)
+    assert problem == Problem("vision_failed", "picture 1 was not seen: too dark", "")
+    assert isinstance(desk.events[-1], TurnCompleted)
+
+
+async def test_a_turn_that_is_still_open_elsewhere_is_not_shown_to_the_model(desk: Desk) -> None:
+    await desk.memory.begin(turn("Slow one"), user_text="Slow one", language="en", evidence=())
+    await desk.respond(turn("Quick one", number=2))
+    assert [message.text for message in desk.language_model.prompts[0].messages] == ["Be brief.", "Quick one"]
+
+
+async def test_a_turn_cancelled_while_it_is_written_is_not_left_open(desk: Desk) -> None:
+    class SlowMemory(SqlMemory):
+        async def begin(self, *arguments: Any, **named: Any) -> None:
+            await super().begin(*arguments, **named)
+            task.cancel()
+            await asyncio.sleep(10)
+
+    desk.memory.__class__ = SlowMemory
+    task = asyncio.create_task(desk.respond(turn("Hello")))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (stored,) = await desk.memory.history("alice", limit=5)
+    assert stored.status == "interrupted"
 
 
 async def test_a_failing_recognizer_ends_the_turn_with_its_own_error(desk: Desk) -> None:
