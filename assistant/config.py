@@ -25,7 +25,7 @@ class _Section(BaseModel):
 
 
 class RecognizerSettings(_Section):
-    """Hears. `engine` names an entry of `app.ENGINES` or is `module:callable`."""
+    """Hears. `engine` names an entry of `engines.ENGINES` or is `module:callable`."""
 
     engine: str = "faster-whisper"
     model: str = "whisper-base"
@@ -48,6 +48,10 @@ class LanguageModelSettings(_Section):
 
     engine: str = "embedded"
     model: str = "qwen2.5-coder-1.5b-instruct"
+    """A name of the catalogue or a file of one's own; a local folder for `transformers` (profile gpu), which has no default;
+    PROVIDER:MODEL for `langchain` (profile remote)."""
+    base_url: str | None = None
+    """Of a server that speaks the provider's protocol (profile remote)."""
     context_tokens: int = Field(default=4096, ge=256, le=131072)
     max_tokens: int = Field(default=160, ge=1, le=4096)
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
@@ -106,8 +110,9 @@ class Settings(_Section):
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("assistant", appauthor=False)))
     """Weights and what is converted from them; safe to delete."""
     prompts_dir: Path | None = None
-    threads: int = Field(default=1, ge=1, le=256)
-    """Threads of each engine."""
+    threads: int = Field(default_factory=lambda: min(2, os.cpu_count() or 1), ge=1, le=256)
+    """Threads of each engine. Two measured twice as fast as one on a quiet two-core machine; set 1 where many processes share
+    the cores."""
     recognizer: RecognizerSettings = RecognizerSettings()
     vision: VisionSettings = VisionSettings()
     language_model: LanguageModelSettings = LanguageModelSettings()
@@ -154,7 +159,7 @@ def load_settings(
     from_environment = _read_environment(variables)
     given = _merged(_merged(from_file, from_environment), overrides or {})
     profile = given.get("profile", "cpu")
-    if profile not in _PROFILES:
+    if not isinstance(profile, str) or profile not in _PROFILES:
         raise ConfigError(f"unknown profile {profile!r}", hint=f"known: {', '.join(_PROFILES)}")
     try:
         return Settings.model_validate(_merged(_PROFILES[profile], given))
@@ -166,11 +171,13 @@ def _read_file(file: Path | None, variables: Mapping[str, str]) -> Mapping[str, 
     named = file or (Path(variables[PREFIX + "CONFIG"]) if PREFIX + "CONFIG" in variables else None)
     places = (named,) if named else (Path(FILE_NAME), Path(platformdirs.user_config_dir("assistant", appauthor=False)) / FILE_NAME)
     for place in places:
-        if place.is_file():
-            try:
+        try:
+            if place.is_file():
                 return tomllib.loads(place.read_text(encoding="utf-8"))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise ConfigError(f"{place} is not valid TOML: {error}", hint="mend the named line") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{place} is not valid TOML: {error}", hint="mend the named line") from error
+        except OSError as error:
+            raise ConfigError(f"cannot read {place}: {error.strerror}", hint="check its rights") from error
     if named:
         raise ConfigError(f"there is no settings file {named}", hint=f"{PREFIX}CONFIG names it")
     return {}
@@ -178,13 +185,17 @@ def _read_file(file: Path | None, variables: Mapping[str, str]) -> Mapping[str, 
 
 def _read_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for name, text in variables.items():
+    # A whole section goes before its single settings, so that ASSISTANT_LIMITS__AUDIO_S refines ASSISTANT_LIMITS.
+    for name, text in sorted(variables.items(), key=lambda item: item[0].count("__")):
         if not name.startswith(PREFIX) or name == PREFIX + "CONFIG":
             continue
         branch = tree
         *sections, key = name.removeprefix(PREFIX).lower().split("__")
         for section in sections:
-            branch = branch.setdefault(section, {})
+            inner = branch.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(f"{name} is set and {section!r} as a whole is {inner!r}", hint="unset one of the two variables")
+            branch = inner
         branch[key] = _value(text)
     return tree
 

@@ -31,6 +31,10 @@ def test_the_default_profile_is_cpu() -> None:
         ({"ASSISTANT_THREADS": "many"}, "setting 'threads'", "many"),
         ({"ASSISTANT_CONFIG": "/no/such/file"}, "no settings file", "ASSISTANT_CONFIG"),
         ({"ASSISTANT_LIMITS": "7"}, "setting 'limits'", "7"),
+        ({"ASSISTANT_LIMITS": "7", "ASSISTANT_LIMITS__AUDIO_S": "60"}, "ASSISTANT_LIMITS__AUDIO_S is set", "unset"),
+        ({"ASSISTANT_LIMITS__AUDIO_S": "60", "ASSISTANT_LIMITS": "7"}, "ASSISTANT_LIMITS__AUDIO_S is set", "unset"),
+        ({"ASSISTANT_PROFILE": '["tiny"]'}, "unknown profile", "tiny, fast, cpu, gpu, remote"),
+        ({"ASSISTANT_CONFIG": "x" * 300}, "cannot read x", "rights"),
     ],
 )
 def test_a_wrong_setting_names_itself_and_what_is_allowed(environment: dict[str, str], message: str, hint: str) -> None:
@@ -55,3 +59,15 @@ def test_settings_cannot_be_changed() -> None:
 def test_an_environment_value_for_a_mapping_is_json() -> None:
     settings = load_settings(environment={"ASSISTANT_SYNTHESIZER__BY_LANGUAGE": '{"zh": "piper"}'})
     assert settings.synthesizer.by_language == {"zh": "piper"}
+
+
+def test_a_single_setting_refines_a_section_whatever_the_order() -> None:
+    environment = {"ASSISTANT_LIMITS__AUDIO_S": "60", "ASSISTANT_LIMITS": '{"audio_s": 5, "video_s": 7}'}
+    limits = load_settings(environment=environment).limits
+    assert (limits.audio_s, limits.video_s) == (60.0, 7.0)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(None, 1), (1, 1), (2, 2), (64, 2)])
+def test_two_threads_where_there_are_two_cores(monkeypatch: pytest.MonkeyPatch, cores: int | None, threads: int) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert load_settings(environment={}).threads == threads
