@@ -55,19 +55,29 @@ class AttachmentFolder:
 
         Raises:
             NotFoundError: There is no picture with this hash.
+            StorageError: It cannot be read.
         """
         try:
             return self.path(sha256).read_bytes()
         except FileNotFoundError as error:
             raise NotFoundError(f"there is no picture {sha256[:12]}") from error
+        except OSError as error:
+            raise storage_error(error, "the picture cannot be read") from error
 
     def remove(self, sha256: str) -> None:
-        """Delete the picture if it is there."""
-        self.path(sha256).unlink(missing_ok=True)
+        """Delete the picture if it is there.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        try:
+            self.path(sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(error, "the picture was not deleted") from error
 
 
 def storage_error(error: OSError, what: str) -> StorageError:
-    """The error for a failed write."""
+    """The error for a failed read or write."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFullError(f"{what}: the disk is full", hint="free some space or set data_dir to another disk")
-    return StorageError(f"{what}: {error.strerror}", hint="check that data_dir can be written")
+    return StorageError(f"{what}: {error.strerror}", hint="check that data_dir can be read and written")

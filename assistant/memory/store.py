@@ -26,6 +26,8 @@ T = TypeVar("T")
 _BUSY_TIMEOUT_MS = 10_000
 _TITLE_CHARACTERS = 60
 _LEAST_FREE_BYTES = 64 * 1024
+_TURN_TWICE = "turns.session_id, turns.turn_id"
+"""How SQLite names the unique constraint of the turns."""
 
 
 class SqlMemory:
@@ -58,8 +60,6 @@ class SqlMemory:
         now = self._now().isoformat(timespec="milliseconds")
 
         def write() -> None:
-            for image in turn.images:
-                self._attachments.save(image)
             with Session(self._engine) as session, session.begin():
                 session.execute(
                     insert(SessionRow)
@@ -76,6 +76,10 @@ class SqlMemory:
                 )
                 row.images = [TurnImageRow(position=i, sha256=image.sha256) for i, image in enumerate(turn.images)]
                 session.add(row)
+                session.flush()
+                # under the write lock, which `delete` takes before it unlinks: a file that is found here stays
+                for image in turn.images:
+                    self._attachments.save(image)
 
         await self._run(write)
 
@@ -134,6 +138,7 @@ class SqlMemory:
 
         Raises:
             NotFoundError: There is no such session.
+            StorageError: Nothing was forgotten, or only a picture's file could not be deleted.
         """
 
         def write() -> None:
@@ -142,10 +147,12 @@ class SqlMemory:
                 candidates = session.scalars(own).all()
                 if cast(Any, session.execute(delete(SessionRow).where(SessionRow.id == session_id))).rowcount == 0:
                     raise NotFoundError(f"there is no session {session_id!r}", hint="assistant sessions list shows them")
-                unused = [sha for sha in candidates if not session.scalar(select(exists().where(TurnImageRow.sha256 == sha)))]
-                # while the transaction still holds the write lock: no other process can begin to show the same picture
-                for sha256 in unused:
-                    self._attachments.remove(sha256)
+            # After the commit, so that no turn is ever without its picture; asked again under the write lock, so that a turn
+            # begun meanwhile keeps it. A crash between the two leaves a file that nobody shows.
+            with Session(self._engine) as session, session.begin():
+                for sha256 in candidates:
+                    if not session.scalar(select(exists().where(TurnImageRow.sha256 == sha256))):
+                        self._attachments.remove(sha256)
 
         await self._run(write)
 
@@ -194,10 +201,10 @@ def _prepare(engine: Engine) -> None:
 def _translated(call: Callable[[], T], folder: Path) -> T:
     try:
         return call()
-    except IntegrityError as error:
-        raise InputError("the session already has a turn with this id", hint="give every turn its own id") from error
     except DBAPIError as error:
         cause = str(error.orig)
+        if isinstance(error, IntegrityError) and _TURN_TWICE in cause:
+            raise InputError("the session already has a turn with this id", hint="give every turn its own id") from error
         # SQLite says "disk I/O error" when there is no room for the index of its write-ahead log
         if "full" in cause or shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
             raise StorageFullError("the turn was not stored: the disk is full", hint="free some space and try again") from error

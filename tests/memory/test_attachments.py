@@ -36,3 +36,12 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error_and_leaves_nothing(tmp_
     (tmp_path / "blocked").write_text("a file where a folder should be")
     with pytest.raises(StorageError):
         AttachmentFolder(tmp_path / "blocked").save(PHOTO)
+
+
+def test_a_picture_that_cannot_be_deleted_is_a_storage_error(tmp_path: Path) -> None:
+    folder = AttachmentFolder(tmp_path)
+    folder.path(PHOTO.sha256).mkdir(parents=True)
+    with pytest.raises(StorageError):
+        folder.remove(PHOTO.sha256)
+    with pytest.raises(StorageError):
+        folder.read(PHOTO.sha256)

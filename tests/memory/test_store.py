@@ -2,11 +2,12 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from assistant.errors import InputError, NotFoundError
+from assistant.errors import InputError, NotFoundError, StorageError
 from assistant.memory.store import SqlMemory
 from assistant.types import Evidence, Image, Label, Turn, Usage
 
@@ -55,6 +56,20 @@ async def test_a_turn_id_is_used_once_in_a_session(memory: SqlMemory) -> None:
         await say(memory, "alice", 1)
 
 
+async def test_a_refused_turn_leaves_no_picture(memory: SqlMemory) -> None:
+    await say(memory, "alice", 1)
+    with pytest.raises(InputError):
+        await say(memory, "alice", 1, images=(PHOTO,))
+    with pytest.raises(NotFoundError):
+        await memory.image(PHOTO.sha256)
+
+
+async def test_a_broken_row_is_not_taken_for_a_turn_id_used_twice(memory: SqlMemory) -> None:
+    nothing: Any = None
+    with pytest.raises(StorageError, match="NOT NULL"):
+        await memory.begin(Turn("alice", "t", "hello"), user_text=nothing, language="en", evidence=())
+
+
 async def test_finishing_a_turn_that_was_not_begun_is_said(memory: SqlMemory) -> None:
     with pytest.raises(NotFoundError):
         await memory.finish("alice", "t", reply_text="", status="done", usage=Usage(), timings_ms={})
@@ -80,6 +95,39 @@ async def test_deleting_a_session_forgets_its_pictures_unless_another_shows_them
         await memory.image(PHOTO.sha256)
     with pytest.raises(NotFoundError):
         await memory.delete("bob")
+
+
+async def test_a_picture_begun_while_another_session_forgets_it_is_kept(tmp_path: Path) -> None:
+    first, second = SqlMemory(tmp_path), SqlMemory(tmp_path)
+    for number in range(20):
+        await say(first, f"old {number}", 1, images=(PHOTO,))
+        await asyncio.gather(first.delete(f"old {number}"), say(second, f"new {number}", 1, images=(PHOTO,)))
+        assert await first.image(PHOTO.sha256)
+        await second.delete(f"new {number}")
+    await first.close()
+    await second.close()
+
+
+async def test_a_turn_that_a_killed_process_left_open_is_kept(tmp_path: Path) -> None:
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", _KILLED, str(tmp_path))
+    assert await killed.wait() == -9
+    memory = SqlMemory(tmp_path)
+    (turn,) = await memory.history("alice", limit=5)
+    await memory.close()
+    assert (turn.user_text, turn.reply_text, turn.status) == ("hello", "", "open")
+
+
+_KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from assistant.memory.store import SqlMemory
+from assistant.types import Turn
+async def main():
+    memory = SqlMemory(Path(sys.argv[1]))
+    await memory.begin(Turn("alice", "t", "hello"), user_text="hello", language="en", evidence=())
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
 
 
 async def test_it_is_all_there_after_a_restart(tmp_path: Path) -> None:
