@@ -31,11 +31,21 @@ SAMPLE_RATE_HZ = 16_000
 ACCEPTED = "WAV, FLAC, Ogg, MP3, M4A or WebM"
 _RATES_HZ = range(1_000, 384_001)
 _MAX_CHANNELS = 8
-_DEMUXERS = {"wav": "wav", "flac": "flac", "ogg": "ogg", "mp3": "mp3", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "webm": "matroska,webm"}
+_DEMUXERS = {
+    "wav": "wav",
+    "flac": "flac",
+    "ogg": "ogg",
+    "mp3": "mp3",
+    "mp4": "mov,mp4,m4a,3gp,3g2,mj2",
+    "webm": "matroska,webm",
+    "avi": "avi",
+}
+_MP4_BOXES = (b"moov", b"mdat", b"wide", b"free")
+"""What a film of the MP4 family may begin with instead of `ftyp`, as cameras and old QuickTime write it."""
 _CODECS = frozenset(
     {"flac", "alac", "vorbis", "opus", "libopus", "mp1float", "mp2float", "mp3", "mp3float", "aac", "adpcm_ms", "adpcm_ima_wav"}
 )
-_DURATION_DOUBT = {"flac": 1.0, "ogg": 1.0, "mp4": 1.0, "webm": 1.0, "mp3": 2.0}
+_DURATION_DOUBT = {"flac": 1.0, "ogg": 1.0, "mp4": 1.0, "webm": 1.0, "avi": 1.0, "mp3": 2.0}
 """By what factor a container may overstate its length: an MP3's is a guess from its first frames. A WAV's counts for nothing."""
 
 
@@ -59,7 +69,7 @@ def decode_audio(source: bytes | Path | BinaryIO, *, max_bytes: int, max_s: floa
         MediaTooLargeError: More bytes or seconds than allowed.
     """
     data = _read(source, max_bytes)
-    kind = _kind(data)
+    kind = _kind(data, allow_video=allow_video)
     pcm = bytearray()
     try:
         with av.open(BytesIO(data), "r", format=_DEMUXERS[kind], container_options={"protocol_whitelist": "none"}) as container:
@@ -108,9 +118,13 @@ def _read(source: bytes | Path | BinaryIO, max_bytes: int) -> bytes:
     return data
 
 
-def _kind(data: bytes) -> str:
+def _kind(data: bytes, *, allow_video: bool) -> str:
     """The kind by its first bytes; an ID3 tag is looked behind, because other kinds carry one too."""
     head = data[:16]
+    if allow_video and head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if allow_video and head[4:8] in _MP4_BOXES:
+        return "mp4"
     if head[:3] == b"ID3" and len(data) >= 10:
         size = (data[6] & 127) << 21 | (data[7] & 127) << 14 | (data[8] & 127) << 7 | data[9] & 127
         tagged = data[10 + size : 26 + size].lstrip(b"\0")

@@ -176,3 +176,25 @@ def test_a_wav_of_ours_comes_back_unchanged() -> None:
     with wave.open(io.BytesIO(data)) as file:
         assert file.getnframes() == 1600
     np.testing.assert_allclose(decode(data).samples_T, tone_T, atol=1e-4)
+
+
+def test_the_sound_of_an_avi_clip_is_taken_where_a_video_is_allowed() -> None:
+    clip = encoded("avi", "libmp3lame", 44100, picture=True)
+    audio = decode_audio(clip, max_bytes=MAX_BYTES, max_s=600.0, allow_video=True)
+    assert audio is not None
+    assert audio.duration_s == pytest.approx(1.0, abs=0.15)
+    silent = encoded("avi", "", 44100, picture=True)
+    assert decode_audio(silent, max_bytes=MAX_BYTES, max_s=600.0, allow_video=True) is None
+    with pytest.raises(UnsupportedMediaError):
+        decode(clip)
+
+
+@pytest.mark.parametrize("box", [b"free", b"wide"])
+def test_the_sound_of_a_film_without_a_brand_is_taken_where_a_video_is_allowed(box: bytes) -> None:
+    clip = bytearray(encoded("mov", "aac", 44100, picture=True))
+    clip[4:8] = box
+    audio = decode_audio(bytes(clip), max_bytes=MAX_BYTES, max_s=600.0, allow_video=True)
+    assert audio is not None
+    assert audio.duration_s == pytest.approx(1.0, abs=0.15)
+    with pytest.raises(UnsupportedMediaError):
+        decode(bytes(clip))
