@@ -3,6 +3,8 @@
 .PHONY: demo test test-slow benchmark clean
 
 PYTHON ?= python3
+# what pip installs as torch: TORCH='torch --index-url ADDRESS' takes a build of your choice, for example one without CUDA
+TORCH ?= torch
 BIN := .venv/bin
 SESSION := demo-$(shell date +%s)
 INSTALLED := .venv/.installed
@@ -34,7 +36,7 @@ benchmark: $(INSTALLED_FOR_TESTS)
 # torch goes first: once a build is there (CPU or CUDA, as you like), nothing installs another one over it
 .venv/.torch:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH)
 	@touch $@
 
 $(INSTALLED): .venv/.torch pyproject.toml constraints.txt
