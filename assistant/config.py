@@ -48,8 +48,8 @@ class LanguageModelSettings(_Section):
 
     engine: str = "embedded"
     model: str = "qwen2.5-coder-1.5b-instruct"
-    """A name of the catalogue or a file of one's own; a local folder for `transformers` (profile gpu), which has no default;
-    PROVIDER:MODEL for `langchain` (profile remote)."""
+    """A name of the catalogue or a file of one's own; a local folder (or OWNER/NAME of a hub) for `transformers`, PROVIDER:MODEL
+    for `langchain`: the profiles gpu and remote use these and have no default, so that it must be set."""
     base_url: str | None = None
     """Of a server that speaks the provider's protocol (profile remote)."""
     context_tokens: int = Field(default=4096, ge=256, le=131072)

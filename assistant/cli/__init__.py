@@ -33,10 +33,7 @@ def main() -> None:
     """Run the command line; the one place that renders errors."""
     try:
         code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    except KeyboardInterrupt:
+    except click.exceptions.Abort:  # also Ctrl-C; a closed pipe click ends by itself
         click.echo("interrupted", err=True)
         sys.exit(130)
     except click.ClickException as error:
@@ -47,7 +44,4 @@ def main() -> None:
         if error.hint:
             click.echo(f"hint: {error.hint}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)

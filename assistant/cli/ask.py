@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sys
-from contextlib import ExitStack
+import uuid
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,8 +15,8 @@ from typing import Any
 import click
 
 from assistant.app import Assistant
-from assistant.cli.terminal import existing, given_text, json_option, print_json, profile_option, settings_for, status
-from assistant.errors import AssistantError, FileMissingError, InputError, StorageFullError, UnsupportedMediaError
+from assistant.cli.terminal import existing, given_text, json_option, piped_bytes, print_json, profile_option, settings_for, status
+from assistant.errors import FileMissingError, InputError, StorageFullError, UnsupportedMediaError
 from assistant.types import Audio, AudioDelta, Problem, Reply, TextDelta, TranscriptReady, TurnCompleted
 
 _KINDS = {
@@ -52,7 +56,8 @@ def ask(
     profile: str | None,
 ) -> None:
     """Ask one question: typed, piped in, or spoken in a recording."""
-    text = given_text(words)
+    settings = settings_for(profile)
+    text = given_text(words, settings.limits.text_characters)
     pictures = [existing(path) for path in images]
     for path in attachments:
         kind = _kind(path)
@@ -62,7 +67,7 @@ def ask(
             audio = _only(audio, path)
         else:
             video = _only(video, path)
-    with Assistant(settings_for(profile)) as assistant:
+    with Assistant(settings) as assistant:
         if go_on and session is None:
             newest = assistant.sessions(limit=1)
             session = newest[0].session_id if newest else None
@@ -91,9 +96,10 @@ def ask(
 
 def _answer(assistant: Assistant, *, quiet: bool, **turn: Any) -> tuple[Reply, Audio | None]:
     parts: list[Audio] = []
-    with ExitStack() as waiting:
+    # Closed here, Ctrl-C between two events interrupts the turn at once, and it is stored as far as it came.
+    with ExitStack() as waiting, closing(assistant.stream(**turn)) as events:  # type: ignore[type-var]
         waiting.enter_context(status("thinking"))
-        for event in assistant.stream(**turn):
+        for event in events:
             waiting.close()
             if isinstance(event, TurnCompleted):
                 if not quiet:
@@ -147,19 +153,32 @@ def reply_object(reply: Reply, audio_path: Path | None) -> dict[str, object]:
 
 
 def save(audio: Audio, path: str) -> Path:
-    """Write a WAV file.
+    """Write a WAV file; an old file of that name is replaced when the new one is whole, and stays when that fails.
 
     Raises:
         StorageFullError: The disk is full.
-        FileMissingError: The folder is not there or cannot be written.
+        FileMissingError: The folder is not there, or it or the file cannot be written.
     """
+    target = Path(os.path.realpath(path))
+    draft = target.parent / f".{uuid.uuid4().hex}.part"
     try:
-        return audio.save(path)
+        if target.exists() and not target.is_file():  # a device or a pipe is written into; a folder is an error
+            audio.save(target)
+            return Path(path)
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "it is write-protected")
+        audio.save(draft)
+        if target.exists():
+            shutil.copymode(target, draft)
+        draft.replace(target)
     except OSError as error:
-        Path(path).unlink(missing_ok=True)
-        if error.errno == 28:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"{path} was not written: the disk is full", hint="free some space") from error
-        raise FileMissingError(f"cannot write {path}: {error.strerror}", hint="check the folder") from error
+        raise FileMissingError(f"cannot write {path}: {error.strerror}", hint="check the folder and its rights") from error
+    finally:
+        with suppress(OSError):  # moved, or its folder never was
+            draft.unlink()
+    return Path(path)
 
 
 def _kind(path: str) -> str:
@@ -184,10 +203,11 @@ def _only(old: str | None, new: str) -> str:
 def transcribe(files: tuple[str, ...], language: str | None, as_json: bool, profile: str | None) -> None:
     """Write down what is said in recordings. A file that cannot be read does not stop the others."""
     failed = False
-    with Assistant(settings_for(profile)) as assistant:
+    settings = settings_for(profile)
+    with Assistant(settings) as assistant:
         for path in files:
             try:
-                source = sys.stdin.buffer.read() if path == "-" else existing(path)
+                source = piped_bytes(settings.limits.audio_bytes) if path == "-" else existing(path)
                 with status(f"listening to {path}"):
                     heard = assistant.transcribe(source, language=language)
             except InputError as error:
@@ -207,7 +227,7 @@ def transcribe(files: tuple[str, ...], language: str | None, as_json: bool, prof
                     }
                 )
             else:
-                click.echo(heard.text if len(files) == 1 else f"{path}: {heard.text}")
+                click.echo(heard.text if len(files) == 1 else f"{click.format_filename(path)}: {heard.text}")
     if failed:
         sys.exit(1)
 
@@ -221,8 +241,9 @@ def transcribe(files: tuple[str, ...], language: str | None, as_json: bool, prof
 @profile_option
 def say(words: tuple[str, ...], output: str, voice: str | None, language: str | None, as_json: bool, profile: str | None) -> None:
     """Speak a text, typed or piped in, into a WAV file."""
-    text = given_text(words)
-    with Assistant(settings_for(profile)) as assistant, status("speaking"):
+    settings = settings_for(profile)
+    text = given_text(words, settings.limits.text_characters)
+    with Assistant(settings) as assistant, status("speaking"):
         parts = list(assistant.say(text, language=language, voice=voice))
     if not parts:
         raise InputError("there is nothing to speak in the text", hint="give it at least one word")
@@ -231,9 +252,4 @@ def say(words: tuple[str, ...], output: str, voice: str | None, language: str | 
     if as_json:
         print_json({"path": str(path), "duration_s": round(sound.duration_s, 3), "sample_rate_hz": sound.sample_rate_hz})
     else:
-        click.echo(f"{path} ({sound.duration_s:.1f} s)")
-
-
-def failure_line(error: AssistantError) -> str:
-    """An error on one line, for a conversation that goes on."""
-    return f"{error.code}: {error}" + (f" ({error.hint})" if error.hint else "")
+        click.echo(f"{click.format_filename(path)} ({sound.duration_s:.1f} s)")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import uuid
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from assistant.app import Assistant
-from assistant.cli.ask import failure_line, save
-from assistant.cli.terminal import decoded, existing, profile_option, settings_for, status
+from assistant.cli.ask import save
+from assistant.cli.terminal import decoded, existing, failure_line, profile_option, settings_for, status
 from assistant.errors import AssistantError
 from assistant.types import Audio, AudioDelta, ImageSeen, Problem, TextDelta, TranscriptReady, TurnCompleted
 
 _HELP = """\
-  /image FILE   show a picture with your next message      /audio FILE   ask with a recording
+  /image FILE   show a picture with your next message (without FILE: drop the pictures)
+  /audio FILE   ask with a recording
   /speak        write spoken replies, or stop doing so     /sessions     list sessions
   /new          start a new session                        /help         this list
   /quit         leave (or Ctrl-D); Ctrl-C stops the reply, not the chat"""
@@ -37,7 +40,7 @@ def chat(session: str | None, go_on: bool, speak: bool, profile: str | None) -> 
 class _Chat:
     def __init__(self, assistant: Assistant, *, session: str | None, speak: bool) -> None:
         self._assistant = assistant
-        self._session = session
+        self._session = session or _new_session()
         self._speak = speak
         self._images: list[Path] = []
 
@@ -46,8 +49,11 @@ class _Chat:
             import readline  # noqa: F401  line editing and history for input()
 
             click.echo("Type a message, /help for commands, Ctrl-D to leave.", err=True)
-            with status("loading the models"):
-                self._assistant.warm()
+            try:
+                with status("loading the models"):
+                    self._assistant.warm(speech=self._speak)
+            except AssistantError as error:  # who only types gets along without a voice; what a turn needs, it asks for again
+                click.echo(failure_line(error), err=True)
         while (line := self._read()) is not None:
             try:
                 if not self._command(line):
@@ -83,8 +89,11 @@ class _Chat:
             case "/help":
                 click.echo(_HELP, err=True)
             case "/new":
-                self._session = None
+                self._session, self._images = _new_session(), []
                 click.echo("a new session", err=True)
+            case "/image" if not rest:
+                self._images = []
+                click.echo("no picture goes with your next message", err=True)
             case "/image":
                 self._images.append(existing(rest.strip()))
                 click.echo("shown with your next message", err=True)
@@ -104,28 +113,50 @@ class _Chat:
 
     def _answer(self, text: str, *, audio: Path | None) -> None:
         parts: list[Audio] = []
-        images, self._images = self._images, []
-        events = self._assistant.stream(text, images=images, audio=audio, session=self._session, speak=self._speak)
+        events = self._assistant.stream(text, images=self._images, audio=audio, session=self._session, speak=self._speak)
         try:
-            for event in events:
-                match event:
-                    case TranscriptReady(transcript=transcript):
-                        click.echo(click.style(f"you said: {transcript.text}", dim=True), err=True)
-                    case ImageSeen(evidence=evidence):
-                        click.echo(click.style(f"seen: {evidence.line()}", dim=True), err=True)
-                    case TextDelta(text=piece):
-                        click.echo(piece, nl=False)
-                    case AudioDelta(audio=sound):
-                        parts.append(sound)
-                    case Problem(code=code, message=message):
-                        click.echo(f"\n{code}: {message}", err=True)
-                    case TurnCompleted(reply=reply):
-                        self._session = reply.session_id
-                        click.echo()
+            with closing(events):  # type: ignore[type-var]
+                for event in events:
+                    _show(event, parts)
         except KeyboardInterrupt:
-            events.close()  # type: ignore[attr-defined]
             click.echo("  (stopped)", err=True)
+        except AssistantError:
+            if self._images:
+                click.echo("the pictures stay for your next message; /image alone drops them", err=True)
+            raise
+        self._images = []
         if parts:
-            with tempfile.NamedTemporaryFile(prefix="reply-", suffix=".wav", delete=False) as file:
-                path = save(Audio.join(parts), file.name)
-            click.echo(click.style(f"spoken reply: {path}", dim=True), err=True)
+            _write(Audio.join(parts))
+
+
+def _show(event: object, parts: list[Audio]) -> None:
+    match event:
+        case TranscriptReady(transcript=transcript):
+            click.echo(click.style(f"you said: {transcript.text}", dim=True), err=True)
+        case ImageSeen(evidence=evidence):
+            click.echo(click.style(f"seen: {evidence.line()}", dim=True), err=True)
+        case TextDelta(text=piece):
+            click.echo(piece, nl=False)
+        case AudioDelta(audio=sound):
+            parts.append(sound)
+        case Problem(code=code, message=message):
+            click.echo(f"\n{code}: {message}", err=True)
+        case TurnCompleted():
+            click.echo()
+        case _:
+            pass
+
+
+def _write(sound: Audio) -> None:
+    with tempfile.NamedTemporaryFile(prefix="reply-", suffix=".wav", delete=False) as file:
+        pass
+    try:
+        path = save(sound, file.name)
+    except AssistantError:
+        Path(file.name).unlink(missing_ok=True)
+        raise
+    click.echo(click.style(f"spoken reply: {path}", dim=True), err=True)
+
+
+def _new_session() -> str:
+    return uuid.uuid4().hex[:12]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import platform
+import re
 import shutil
 import sqlite3
 import sys
@@ -16,6 +17,7 @@ from typing import Literal
 
 import click
 
+from assistant.cli.models import needed_models, optional_models
 from assistant.cli.terminal import json_option, print_json, profile_option, settings_for
 from assistant.config import Settings
 from assistant.engines import weight_store
@@ -26,7 +28,6 @@ _EXTRAS = (
     ("TTS", "coqui-tts", "Coqui voices, in process"),
     ("piper", "piper-tts", "assistant[piper]: more voices, GPL-3.0"),
     ("langchain_openai", "langchain-openai", "remote models of OpenAI-compatible servers"),
-    ("sounddevice", "sounddevice", "microphone and loudspeaker"),
 )
 _FREE_BYTES = 512 * 2**20
 
@@ -67,14 +68,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         except PackageNotFoundError:
             yield Finding(package, "missing", "not installed", f"pip install {package}")
     store = weight_store(settings)
-    for name in store.required(settings.profile, optional=True):
-        needed = name in store.required(settings.profile)
+    yield _language_model(settings)
+    needed = needed_models(settings, store)
+    for name in dict.fromkeys((*needed, *optional_models(settings, store))):
         try:
             store.folder(name)
             yield Finding(f"weights {name}", "ok", f"{store.model(name).size_bytes / 1e6:.0f} MB in {store.root}")
         except WeightsError as error:
             command = f"assistant models pull {name}"
-            yield Finding(f"weights {name}", "missing" if needed else "note", f"{error}", command)
+            yield Finding(f"weights {name}", "missing" if name in needed else "note", f"{error}", command)
     yield from _folders(settings)
     yield Finding("sqlite", "ok", sqlite3.sqlite_version)
     npm = shutil.which("npm")
@@ -82,6 +84,30 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for module, package, what in _EXTRAS:
         here = importlib.util.find_spec(module) is not None
         yield Finding(f"extra {package}", "ok" if here else "note", what if here else f"not installed ({what})")
+
+
+def _language_model(settings: Settings) -> Finding:
+    engine, model = settings.language_model.engine, settings.language_model.model
+    check = f"language_model.model ({engine})"
+    if engine == "embedded":
+        known = (
+            model in weight_store(settings).catalogue
+            or Path(model).expanduser().is_absolute()
+            and Path(model).expanduser().exists()
+        )
+        what = "the name of a model (assistant models list) or the absolute path of a .gguf file"
+    elif engine == "transformers":
+        known = Path(model).expanduser().is_dir() if model else False
+        if not known and re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+            return Finding(check, "note", f"{model} is no folder here; it is fetched from the hub when it is first used")
+        what = "the path of a local folder"
+    elif engine == "langchain":
+        known, what = bool(model), "PROVIDER:MODEL"
+    else:
+        return Finding(check, "note", "an engine of your own")
+    if known:
+        return Finding(check, "ok", model)
+    return Finding(check, "missing", f"{model!r} is not {what}", f"set ASSISTANT_LANGUAGE_MODEL__MODEL to {what}")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
@@ -112,7 +138,7 @@ def _threads() -> int:
 @profile_option
 @click.pass_context
 def config(context: click.Context, as_json: bool, profile: str | None) -> None:
-    """Show the settings in force and where they come from."""
+    """Show the settings in force."""
     if context.invoked_subcommand is not None:
         return
     settings = settings_for(profile)

@@ -12,7 +12,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from assistant.config import Settings, load_settings
-from assistant.errors import FileMissingError, InvalidTextError
+from assistant.errors import AssistantError, FileMissingError, InvalidTextError, TextTooLongError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,15 +37,28 @@ def settings_for(profile: str | None) -> Settings:
     return load_settings({"profile": profile} if profile else {})
 
 
-def piped_text() -> str:
+def piped_bytes(limit_bytes: int) -> bytes:
+    """What is piped in, and at most one byte more than the limit, so that the reader can tell that there is too much."""
+    return sys.stdin.buffer.read(limit_bytes + 1) if sys.stdin is not None else b""
+
+
+def piped_text(limit_characters: int) -> str:
     """What was piped in, or "" on a terminal.
 
     Raises:
         InvalidTextError: It is not UTF-8.
+        TextTooLongError: It is longer than the limit by any reckoning; a little too long passes here.
     """
     if sys.stdin is None or sys.stdin.isatty():
         return ""
-    return decoded(sys.stdin.buffer.read(), "standard input")
+    limit_bytes = 4 * limit_characters  # no character of UTF-8 takes more than four
+    data = piped_bytes(limit_bytes)
+    if len(data) > limit_bytes:
+        raise TextTooLongError(
+            f"standard input holds more than the {limit_characters} characters that are accepted",
+            hint="shorten it, or raise limits.text_characters",
+        )
+    return decoded(data, "standard input")
 
 
 def decoded(data: bytes, name: str) -> str:
@@ -60,13 +73,13 @@ def decoded(data: bytes, name: str) -> str:
         raise InvalidTextError(f"{name} is not UTF-8 at byte {error.start}", hint="convert it to UTF-8") from error
 
 
-def given_text(words: tuple[str, ...]) -> str:
+def given_text(words: tuple[str, ...], limit_characters: int) -> str:
     """The command line's words and what was piped in, as one text; "-" stands for the pipe."""
     typed = " ".join(word for word in words if word != "-")
     for character in typed:
         if "\ud800" <= character <= "\udfff":  # how Python shows bytes of the command line that are not UTF-8
             raise InvalidTextError("the question is not valid UTF-8", hint="convert it to UTF-8")
-    return "\n".join(part for part in (piped_text().strip(), typed) if part)
+    return "\n".join(part for part in (piped_text(limit_characters).strip(), typed) if part)
 
 
 def existing(path: str) -> Path:
@@ -82,8 +95,13 @@ def existing(path: str) -> Path:
 
 
 def print_json(value: object) -> None:
-    """One JSON object on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """One JSON object on one line; bytes of a file's name that are not UTF-8 become question marks."""
+    click.echo(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
+
+
+def failure_line(error: AssistantError) -> str:
+    """An error on one line, for work that goes on."""
+    return f"{error.code}: {error}" + (f" ({error.hint})" if error.hint else "")
 
 
 @contextmanager

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 import wave
@@ -8,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assistant.cli.ask import save
+from assistant.errors import AssistantError, FileMissingError, StorageFullError
 from assistant.types import Audio
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -65,6 +69,8 @@ def test_details_are_printed_for_people(assistant: Run, question: Path) -> None:
         (("ask", "-a", "what.xyz", "hi"), b"", 1, b"unsupported_media"),
         (("ask", "--no-such-option"), b"", 2, b"No such option"),
         (("ask", "hi", "--speak", "/no/such/folder/x.wav"), b"", 1, b"file_not_found"),
+        (("ask", "hi", "--speak", "/"), b"", 1, b"file_not_found"),
+        (("ask",), b"x" * (4 * 32_768 + 1), 1, b"text_too_long"),
         (("transcribe", "no-such.wav"), b"", 1, b"file_not_found"),
         (("say", "..."), b"", 1, b"invalid_input"),
         (("sessions", "show", "nobody"), b"", 1, b"not_found"),
@@ -98,3 +104,61 @@ def test_a_text_is_spoken_to_a_file(assistant: Run, tmp_path: Path) -> None:
 def test_python_dash_m_is_the_same_program() -> None:
     done = subprocess.run([sys.executable, "-m", "assistant", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("assistant, version ")
+
+
+SILENCE = Audio(np.zeros(1600, np.float32), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, StorageFullError), (errno.EDQUOT, StorageFullError), (errno.EIO, FileMissingError)]
+)
+def test_an_old_file_stays_as_it_was_when_the_new_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[AssistantError]
+) -> None:
+    old = tmp_path / "old.wav"
+    old.write_bytes(b"old")
+
+    def fail(path: Path, data: bytes) -> int:
+        path.open("wb").close()
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(kind, match=r"old\.wav"):
+        save(SILENCE, str(old))
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_a_folder_or_a_write_protected_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileMissingError, match="cannot write"):
+        save(SILENCE, str(tmp_path))
+    kept = tmp_path / "kept.wav"
+    kept.write_bytes(b"kept")
+    kept.chmod(0o444)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # whoever runs the tests as root may write anything
+    with pytest.raises(FileMissingError, match="write-protected"):
+        save(SILENCE, str(kept))
+    assert kept.read_bytes() == b"kept"
+
+
+def test_a_file_is_replaced_and_keeps_its_rights(tmp_path: Path) -> None:
+    old = tmp_path / "old.wav"
+    old.write_bytes(b"old")
+    old.chmod(0o640)
+    assert save(SILENCE, str(old)) == old
+    assert (old.stat().st_mode & 0o777, old.read_bytes()[:4]) == (0o640, b"RIFF")
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_a_file_whose_name_is_not_utf8_is_transcribed(assistant: Run, tmp_path: Path) -> None:
+    name = os.path.join(os.fsencode(tmp_path), b"\xff.wav")
+    with open(name, "wb") as file:
+        file.write(SILENCE.to_wav())
+    done = assistant("transcribe", name, "--json")
+    assert json.loads(done.stdout)["path"].endswith("?.wav")
+
+
+def test_more_sound_than_is_accepted_is_not_read_from_the_pipe(assistant: Run, tmp_path: Path) -> None:
+    (tmp_path / "assistant.toml").write_text("[limits]\naudio_bytes = 100\n")
+    done = assistant("transcribe", "-", stdin=SILENCE.to_wav(), check=False)
+    assert (done.returncode, b"media_too_large" in done.stderr) == (1, True)
