@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +17,7 @@ from assistant.app import AsyncAssistant
 from assistant.cli.terminal import json_option, profile_option, settings_for
 from assistant.config import Settings
 from assistant.engines import build_synthesizer, builder
-from assistant.protocols import SpeechRecognizer
+from assistant.protocols import SpeechRecognizer, SpeechSynthesizer
 
 if TYPE_CHECKING:  # they import transformers, a second that the other commands need not wait for
     from assistant.evaluation.chat import ChatResult
@@ -28,7 +31,11 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="A .jsonl of your own cases [default: 60 shipped].")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your own cases: a .jsonl, or a folder with a chat.jsonl [default: 60 shipped].",
+)
 @click.option("--verbose", is_flag=True, help="Print every wrong answer.")
 @json_option
 @profile_option
@@ -37,12 +44,14 @@ def chat(data: Path | None, verbose: bool, as_json: bool, profile: str | None) -
     from assistant.evaluation.chat import evaluate_chat, load_cases
 
     settings = settings_for(profile)
+    cases = load_cases(data / "chat.jsonl" if data and data.is_dir() else data)
 
-    async def run() -> ChatResult:
-        async with AsyncAssistant(settings) as assistant:
-            return await evaluate_chat(assistant, load_cases(data))
+    async def run(folder: Path) -> ChatResult:
+        async with AsyncAssistant(settings.model_copy(update={"data_dir": folder})) as assistant:
+            return await evaluate_chat(assistant, cases)
 
-    result = asyncio.run(run())
+    with tempfile.TemporaryDirectory(prefix="assistant-eval-") as folder:  # nobody's own conversations are touched
+        result = asyncio.run(run(Path(folder)))
     click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table(verbose=verbose))
 
 
@@ -74,16 +83,18 @@ def speech(
     from assistant.evaluation.speech import evaluate_speech
 
     settings = settings_for(profile)
-    recognizers: dict[str, SpeechRecognizer] = {}
+    changes: dict[str, dict[str, object]] = {}
     for model in models or (settings.recognizer.model,):
-        recognizers[model] = _recognizer(settings, model=model)
+        changes[model] = {"model": model}
         if long_context:
-            recognizers[f"{model} 30 s"] = _recognizer(settings, model=model, short_context=False)
+            changes[f"{model} 30 s"] = {"model": model, "short_context": False}
         for engine in beside:
-            recognizers[f"{model} {engine}"] = _recognizer(settings, model=model, engine=engine)
+            changes[f"{model} {engine}"] = {"model": model, "engine": engine}
 
     async def run() -> SpeechReport:
-        return await evaluate_speech(recognizers, data, every=every)
+        async with AsyncExitStack() as opened:
+            recognizers = {name: await opened.enter_async_context(_recognizer(settings, **x)) for name, x in changes.items()}
+            return await evaluate_speech(recognizers, data, every=every)
 
     report = asyncio.run(run())
     click.echo(report.to_json() if as_json else report.table())
@@ -91,22 +102,42 @@ def speech(
 
 @evaluate.command()
 @click.option("--language", default="en", show_default=True, type=click.Choice(["en", "zh"]), help="Of the sentences.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with a sentences.jsonl: text, heard, language [default: the shipped sentences].",
+)
 @json_option
 @profile_option
-def voice(language: str, as_json: bool, profile: str | None) -> None:
+def voice(language: str, data: Path | None, as_json: bool, profile: str | None) -> None:
     """How well our own voice is understood when it is transcribed back, beside another sentence's words."""
-    from assistant.evaluation.voice import evaluate_voice
+    from assistant.evaluation.voice import evaluate_voice, load_sentences
 
     settings = settings_for(profile)
+    sentences = load_sentences(data, language) if data else None
 
     async def run() -> VoiceResult:
-        return await evaluate_voice(build_synthesizer(settings), _recognizer(settings), language=language)
+        async with _recognizer(settings) as ears, _voice(settings) as mouth:
+            return await evaluate_voice(mouth, ears, language=language, sentences=sentences)
 
     result = asyncio.run(run())
     click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table())
 
 
-def _recognizer(settings: Settings, **changes: object) -> SpeechRecognizer:
+@asynccontextmanager
+async def _recognizer(settings: Settings, **changes: object) -> AsyncGenerator[SpeechRecognizer, None]:
     changed = settings.model_copy(update={"recognizer": settings.recognizer.model_copy(update=changes)})
     engine: SpeechRecognizer = builder("recognizer", changed.recognizer.engine)(changed)
-    return engine
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@asynccontextmanager
+async def _voice(settings: Settings) -> AsyncGenerator[SpeechSynthesizer, None]:
+    engine = build_synthesizer(settings)
+    try:
+        yield engine
+    finally:
+        await engine.close()

@@ -6,17 +6,16 @@ baselines answer every case with "I do not know." and with the user's own last m
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 from assistant.app import AsyncAssistant
 from assistant.errors import ConfigError
+from assistant.evaluation.rows import read_rows, text_field
 from assistant.language.identification import identify_language
 
 Category = Literal["context", "recall", "arithmetic", "language", "unknown"]
@@ -81,22 +80,37 @@ def load_cases(path: Path | None = None) -> tuple[ChatCase, ...]:
     """The cases of a `.jsonl` file, or the shipped ones.
 
     Raises:
-        ConfigError: A line is not a case.
+        FileMissingError: The file cannot be read.
+        ConfigError: A line is not a case, or there is none.
     """
-    text = path.read_text(encoding="utf-8") if path else files(__package__).joinpath("chat_cases.jsonl").read_text(encoding="utf-8")
-    cases = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    place = path or Path(__file__).with_name("chat_cases.jsonl")
+    return tuple(read_rows(place, _case, fields="name, category, turns, must, never, language"))
+
+
+def _case(row: dict[str, Any]) -> ChatCase:
+    lists: dict[str, tuple[str, ...]] = {}
+    for name in ("turns", "must", "never"):
+        values = row.get(name, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise ValueError(f"{name} must be a list of texts, got {values!r}")
+        lists[name] = tuple(values)
+    if not lists["turns"]:
+        raise ValueError("turns must hold at least one text")
+    for pattern in lists["must"] + lists["never"]:
         try:
-            row = json.loads(line)
-            fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-            cases.append(ChatCase(**fields))
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"line {number} is not a case: {error}", hint="fields: name, category, turns, must, never") from error
-    return tuple(cases)
+            re.compile(pattern, re.IGNORECASE)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+    texts = {name: text_field(row, name) for name in ("name", "category")}
+    return ChatCase(**{**row, **lists, **texts})
 
 
 async def evaluate_chat(assistant: AsyncAssistant, cases: Iterable[ChatCase]) -> ChatResult:
-    """Hold every conversation in a session of its own, text only."""
+    """Hold every conversation in a session of its own, text only.
+
+    Raises:
+        ConfigError: There is no case.
+    """
     answers = []
     for case in cases:
         reply = await _last_reply(assistant, case.turns)
@@ -111,6 +125,8 @@ async def evaluate_chat(assistant: AsyncAssistant, cases: Iterable[ChatCase]) ->
                 echo=case.passes(case.turns[-1]),
             )
         )
+    if not answers:
+        raise ConfigError("there are no cases", hint="give at least one")
     return ChatResult(assistant.settings.language_model.model, tuple(answers))
 
 

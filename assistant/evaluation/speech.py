@@ -13,7 +13,8 @@ import jiwer
 import numpy as np
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
-from assistant.errors import FileMissingError
+from assistant.errors import ConfigError, FileMissingError
+from assistant.evaluation.rows import read_rows, text_field
 from assistant.protocols import SpeechRecognizer
 from assistant.speech.audio import decode_audio
 from assistant.types import Transcript
@@ -22,6 +23,7 @@ _SPACELESS = frozenset({"zh", "ja", "yue", "th", "lo", "my"})
 _MAX_BYTES = 200 * 2**20
 _MAX_S = 3600.0
 _RESAMPLES = 1000
+_FIELDS = ("path", "text", "lang", "set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,15 @@ async def evaluate_speech(
 
     Raises:
         FileMissingError: There is no manifest.
+        ConfigError: A line of it is not a recording, or none is left to hear.
     """
     manifest = data / "manifest.jsonl"
     if not manifest.is_file():
         raise FileMissingError(f"there is no {manifest}", hint="name a folder that holds recordings and their manifest.jsonl")
-    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = read_rows(manifest, _recording, fields=", ".join(_FIELDS))
     rows = [row for row in rows if not languages or row["lang"] in languages][::every]
+    if not rows:
+        raise ConfigError(f"{manifest} has no recordings in {', '.join(languages)}", hint="name other languages")
     items: list[SpeechItem] = []
     for row in rows:
         sound = decode_audio(data / row["path"], max_bytes=_MAX_BYTES, max_s=_MAX_S)
@@ -148,6 +153,10 @@ def count_errors(reference: str, hypothesis: str, language: str) -> tuple[int, i
     measured = jiwer.process_words(expected, heard)
     units = measured.hits + measured.substitutions + measured.deletions
     return measured.substitutions + measured.deletions + measured.insertions, units
+
+
+def _recording(row: dict[str, Any]) -> dict[str, str]:
+    return {name: text_field(row, name) for name in _FIELDS}
 
 
 def _belongs(item: SpeechItem, family: str) -> bool:

@@ -6,9 +6,13 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import jiwer
 
+from assistant.errors import ConfigError, InputError
+from assistant.evaluation.rows import read_rows, text_field
 from assistant.protocols import SpeechRecognizer, SpeechSynthesizer
 from assistant.speech.spoken_text import spoken
 from assistant.types import Audio
@@ -87,6 +91,25 @@ class VoiceResult:
         )
 
 
+def load_sentences(folder: Path, language: str) -> tuple[tuple[str, str], ...]:
+    """The sentences of a language in the folder's `sentences.jsonl`, as written and as they should be heard.
+
+    Raises:
+        FileMissingError: The file cannot be read.
+        ConfigError: A line is no sentence, or there are not two in the language, as the baseline needs.
+    """
+
+    def sentence(row: dict[str, Any]) -> tuple[str, str, str]:
+        return text_field(row, "language"), text_field(row, "text"), text_field(row, "heard")
+
+    place = folder / "sentences.jsonl"
+    rows = read_rows(place, sentence, fields="text, heard, language")
+    chosen = tuple((text, heard) for code, text, heard in rows if code == language)
+    if len(chosen) < 2:
+        raise ConfigError(f"{place} has {len(chosen)} sentences in {language!r}", hint="give at least two, or another --language")
+    return chosen
+
+
 async def evaluate_voice(
     synthesizer: SpeechSynthesizer,
     recognizer: SpeechRecognizer,
@@ -103,6 +126,9 @@ async def evaluate_voice(
         language: Of the sentences.
         sentences: As written, and as it should be heard; None takes `SENTENCES`.
         seed: Of the baseline's shuffle.
+
+    Raises:
+        InputError: A sentence holds nothing that can be spoken.
     """
     pairs = tuple(SENTENCES[language] if sentences is None else sentences)
     heard = []
@@ -113,6 +139,8 @@ async def evaluate_voice(
             first_piece_s = first_piece_s or time.perf_counter() - start
             pieces.append(piece)
         synthesis_s = time.perf_counter() - start
+        if not pieces:
+            raise InputError(f"there is nothing to speak in {sentence!r}", hint="give it at least one word")
         audio = Audio.join(pieces)
         text = (await recognizer.transcribe(audio, language=language)).text
         heard.append(Heard(sentence, text, _error_rate([said], [text], language), audio.duration_s, synthesis_s, first_piece_s))

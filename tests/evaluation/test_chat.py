@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,19 @@ def test_a_line_that_is_no_case_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"name": "a", "category": "context", "turns": ["?"]}\n{"nom": 1}\n')
     with pytest.raises(ConfigError, match="line 2"):
         load_cases(tmp_path / "x.jsonl")
+
+
+@pytest.mark.parametrize(
+    "change", [{"must": ["("]}, {"must": "cat"}, {"turns": []}, {"turns": [1]}, {"nom": 1}, {"category": None}]
+)
+def test_a_case_that_cannot_be_judged_is_named(tmp_path: Path, change: dict[str, object]) -> None:
+    row = {"name": "a", "category": "context", "turns": ["?"]}
+    (tmp_path / "x.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({**row, **change}))
+    with pytest.raises(ConfigError, match="line 2"):
+        load_cases(tmp_path / "x.jsonl")
+
+
+async def test_no_cases_is_an_error(tmp_path: Path) -> None:
+    async with AsyncAssistant(load_settings({**SCRIPTED, "data_dir": tmp_path}, environment={})) as assistant:
+        with pytest.raises(ConfigError, match="no cases"):
+            await evaluate_chat(assistant, [])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.errors import FileMissingError
+from assistant.errors import ConfigError, FileMissingError
 from assistant.evaluation.speech import count_errors, evaluate_speech
 from assistant.types import Audio, Transcript
 
@@ -40,3 +40,15 @@ async def test_a_report_stands_beside_the_recognizer_that_says_nothing(tmp_path:
 async def test_a_folder_without_a_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError, match=r"manifest\.jsonl"):
         await evaluate_speech({}, tmp_path)
+
+
+async def test_a_bad_row_of_the_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_text('{"path": "a.wav", "text": "hello", "lang": "en"}')
+    with pytest.raises(ConfigError, match=r"line 1 of .*manifest\.jsonl cannot be used: set must be"):
+        await evaluate_speech({}, tmp_path)
+
+
+async def test_a_language_without_recordings_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_text('{"path": "a.wav", "text": "hello", "lang": "en", "set": "made"}')
+    with pytest.raises(ConfigError, match="no recordings in zh"):
+        await evaluate_speech({}, tmp_path, languages=["zh"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from assistant.evaluation.voice import SENTENCES, evaluate_voice
+from assistant.errors import ConfigError
+from assistant.evaluation.voice import SENTENCES, evaluate_voice, load_sentences
 from assistant.protocols import SpeechRecognizer
 from assistant.types import Audio, Transcript
 
@@ -59,6 +61,14 @@ async def test_the_table_states_error_baseline_and_speed() -> None:
     table = (await evaluate_voice(Telegraph(), Telegraphist(), language="zh")).table()
     assert "0.0% of syllables" in table
     assert "real-time factor" in table
+
+
+def test_ones_own_sentences_are_those_of_the_language(tmp_path: Path) -> None:
+    rows = [{"text": f"It is {n}.", "heard": f"It is number {n}.", "language": code} for n, code in enumerate(["en", "zh", "en"])]
+    (tmp_path / "sentences.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert load_sentences(tmp_path, "en") == (("It is 0.", "It is number 0."), ("It is 2.", "It is number 2."))
+    with pytest.raises(ConfigError, match="has 1 sentences in 'zh'"):
+        load_sentences(tmp_path, "zh")
 
 
 def _ears(folder: Path) -> SpeechRecognizer:
