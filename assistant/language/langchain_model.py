@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import PIL.Image
@@ -41,6 +42,10 @@ _FIELDS = {
 }
 # As vLLM, llama.cpp, OpenAI and Anthropic word it.
 _OVERFLOW = re.compile(r"context.length|context.(size|window)|prompt is too long", re.IGNORECASE)
+_PICTURE_SIDE_PX = 1024
+"""Of the longer side as it is sent; providers scale larger pictures down themselves."""
+_PICTURE_TOKENS = 1400
+"""What a square picture of that side costs at most: 1398 with Anthropic (pixels / 750), 1369 with Qwen2.5-VL, 765 with OpenAI."""
 _LENGTH_REASONS = {"length", "max_tokens", "MAX_TOKENS"}
 
 
@@ -48,7 +53,13 @@ class LangChainModel:
     """A LangChain chat model. Pictures go to it as data URLs."""
 
     def __init__(
-        self, model: str | BaseChatModel, *, context_tokens: int = 8192, name: str | None = None, **arguments: Any
+        self,
+        model: str | BaseChatModel,
+        *,
+        context_tokens: int = 8192,
+        name: str | None = None,
+        base_url: str | None = None,
+        **arguments: Any,
     ) -> None:
         """Connect.
 
@@ -56,13 +67,16 @@ class LangChainModel:
             model: `PROVIDER:MODEL` as for `init_chat_model`, or a chat model.
             context_tokens: Of prompt and reply together.
             name: The model, as users know it; None takes `model`.
-            **arguments: For `init_chat_model`, such as `base_url`.
+            base_url: Where the provider listens; None takes its own address. Of no meaning for a chat model.
+            **arguments: Further ones for `init_chat_model`.
 
         Raises:
             MissingDependencyError: The provider's package is not installed.
             ConfigError: The provider is unknown or refuses its arguments.
         """
         if isinstance(model, str):
+            if base_url is not None:
+                arguments["base_url"] = base_url
             try:
                 self._model: BaseChatModel = init_chat_model(model, **arguments)
             except ImportError as error:
@@ -88,7 +102,9 @@ class LangChainModel:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """About how many tokens the messages take (four characters a token): the provider's tokenizer is not at hand."""
-        return int(count_tokens_approximately([_message(message) for message in messages]))
+        texts = [_message(replace(message, images=())) for message in messages]
+        pictures = sum(len(message.images) for message in messages)
+        return int(count_tokens_approximately(texts)) + pictures * _PICTURE_TOKENS
 
     async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncGenerator[Generated, None]:
         """The reply, piece by piece; the last piece carries `finish_reason` and `usage` (zeros if the provider does not say).
@@ -193,7 +209,9 @@ def _message(message: Message) -> BaseMessage:
 
 def _data_url(image: Image) -> str:
     buffer = io.BytesIO()
-    PIL.Image.fromarray(image.pixels_HWC).save(buffer, format="PNG")
+    picture = PIL.Image.fromarray(image.pixels_HWC)
+    picture.thumbnail((_PICTURE_SIDE_PX, _PICTURE_SIDE_PX))
+    picture.save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -148,6 +148,14 @@ async def test_a_picture_goes_as_a_data_url(remote: LangChainModel, server: Serv
     assert PIL.Image.open(io.BytesIO(base64.b64decode(data))).size == (5, 3)
 
 
+async def test_a_large_picture_is_sent_smaller_and_counted_without_encoding_it(remote: LangChainModel, server: Server) -> None:
+    message = Message("user", "What is it?", images=(Image(np.zeros((1536, 2048, 3), np.uint8), "ab" * 32),))
+    await pieces_of(remote, prompt=Prompt((message,)))
+    url = server.asked["messages"][0]["content"][0]["image_url"]["url"]
+    assert PIL.Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).size == (1024, 768)
+    assert 1000 < remote.count_tokens([message]) < 2000
+
+
 async def test_a_json_schema_goes_to_the_provider(remote: LangChainModel, server: Server) -> None:
     server.words = ['{"age": 36}']
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"], "additionalProperties": False}
