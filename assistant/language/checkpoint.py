@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import re
 import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
+import filelock
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from assistant.errors import WeightsCorruptError, WeightsMissingError
+from assistant.errors import StorageError, StorageFullError, WeightsCorruptError, WeightsMissingError
 from assistant.language.gguf import BlockType, GgufFile, StoredTensor, Value, read_gguf
 from assistant.language.prepacked import ALIGNMENT
 from assistant.language.quantization import machine, pack
 
-FORMAT = 4
-"""Raised whenever converted folders change; old ones are then left alone and made anew."""
+FORMAT = 5
+"""Raised whenever converted folders change; old ones are then removed and made anew."""
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer_source.json"
 """`TokenizerSource` as JSON, in every folder converted from a GGUF file."""
@@ -82,7 +87,8 @@ def convert(source: Path, cache_dir: Path, *, progress: Callable[[float], None] 
 
     Args:
         source: A GGUF file, or a folder with `config.json` and `*.safetensors` as transformers saves it.
-        cache_dir: Where converted folders live. Safe for two processes at once: each writes its own folder, one is kept.
+        cache_dir: Where converted folders live; what was converted from earlier sources of the same name is removed from it.
+            Safe for two processes at once: the second waits for the first.
         progress: Told the share done in [0, 1].
 
     Returns:
@@ -91,27 +97,63 @@ def convert(source: Path, cache_dir: Path, *, progress: Callable[[float], None] 
     Raises:
         WeightsMissingError: There is no such file or folder.
         WeightsCorruptError: It cannot be parsed, is cut short, or is of an architecture this decoder does not run.
+        StorageError: The folder cannot be read or written; nothing half-written is left.
+        StorageFullError: The disk is full.
     """
     name = source.parent.name if source.name == "model.gguf" else source.stem
     target = cache_dir / f"{name}-{_key(source)}"
-    if (target / CONFIG_FILE).is_file():
+    if _whole(target):
         return target
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(cache_dir / f".{name}.lock"):  # it dies with the process
+            if not _whole(target):
+                _remove(cache_dir, re.compile(rf"\.{re.escape(name)}-{_KEY}-.+"))  # of a process that was killed
+                _make(source, target, progress or (lambda share: None))
+                _remove(cache_dir, re.compile(rf"{re.escape(name)}-{_KEY}"), keep=target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageFullError(
+                f"{source} was not converted: the disk is full", hint=f"free some space at {cache_dir}"
+            ) from error
+        raise StorageError(f"{source} was not converted: {error}", hint="check its rights, or set cache_dir") from error
+    return target
+
+
+_KEY = "[0-9a-f]{16}"
+
+
+def _make(source: Path, target: Path, progress: Callable[[float], None]) -> None:
+    """Convert into a folder of its own, which takes the target's place once it is whole."""
     checkpoint = _FolderCheckpoint(source) if source.is_dir() else _GgufCheckpoint(source)
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=cache_dir))
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # many short operations: more threads only wait for each other
     try:
-        _write(checkpoint, scratch, progress or (lambda share: None))
-        try:
-            scratch.rename(target)
-        except OSError:
-            if not (target / CONFIG_FILE).is_file():
-                raise
+        _write(checkpoint, scratch, progress)
+        _remove(target.parent, re.compile(re.escape(target.name)))  # it is there only if it is damaged
+        scratch.rename(target)
     finally:
         torch.set_num_threads(threads)
         shutil.rmtree(scratch, ignore_errors=True)
-    return target
+
+
+def _remove(cache_dir: Path, names: re.Pattern[str], *, keep: Path | None = None) -> None:
+    """Delete folders, in a way that nobody sees half of one. Whoever has one mapped in keeps what is mapped."""
+    for folder in [path for path in cache_dir.iterdir() if path != keep and names.fullmatch(path.name)]:
+        with suppress(OSError):  # another user's, or in use where that forbids it
+            if not folder.name.startswith("."):
+                folder = folder.rename(cache_dir / f".{folder.name}-{os.getpid()}")
+            shutil.rmtree(folder)
+
+
+def _whole(folder: Path) -> bool:
+    """Whether every file is there at its size."""
+    try:
+        sizes = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["files"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def read_metadata(source: Path) -> TokenizerSource:
@@ -157,10 +199,12 @@ def _write(checkpoint: _Checkpoint, folder: Path, progress: Callable[[float], No
     _save({"table": torch.from_numpy(np.array(table.bytes_RB))}, folder / "embeddings.safetensors")
     norm = torch.from_numpy(_need(checkpoint, "output_norm.weight", 1, config.width).dequantize()[0])
     _save(
-        {"norm": norm} | {f"head.{name}": tensor for name, tensor in pack([head], small=False, few_rows=True).items()}, folder / "head.safetensors"
+        {"norm": norm} | {f"head.{name}": tensor for name, tensor in pack([head], small=False, few_rows=True).items()},
+        folder / "head.safetensors",
     )
     checkpoint.finish(folder)
     description = asdict(config) | {"embedding_type": table.block_type.name, "format": FORMAT}
+    description["files"] = {path.name: path.stat().st_size for path in folder.iterdir()}
     (folder / CONFIG_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
     progress(1.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import tokenizers
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from assistant.errors import WeightsCorruptError, WeightsMissingError
+from assistant.errors import StorageError, StorageFullError, WeightsCorruptError, WeightsMissingError
 from assistant.language.checkpoint import CONFIG_FILE, TOKENIZER_FILE, TokenizerSource, convert, read_metadata
 from assistant.language.decoder import Decoder
 
@@ -109,7 +110,66 @@ def test_a_failed_conversion_leaves_nothing_behind(tmp_path: Path) -> None:
     file = _save_gguf(tmp_path / "broken.gguf", tensors, "llama")
     with pytest.raises(WeightsCorruptError, match="ffn_down"):
         convert(file, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert _folders(tmp_path / "cache") == []
+
+
+def _folders(cache_dir: Path) -> list[Path]:
+    return [path for path in cache_dir.iterdir() if path.is_dir()]
+
+
+def test_a_full_disk_is_told_and_nothing_half_written_is_left(tmp_path: Path) -> None:
+    _save_folder(tmp_path / "tiny", "llama")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(StorageFullError):
+            convert(tmp_path / "tiny", tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert _folders(tmp_path / "cache") == []
+
+
+def test_a_cache_folder_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None:
+    _save_folder(tmp_path / "tiny", "llama")
+    (tmp_path / "cache").write_text("in the way", encoding="utf-8")
+    with pytest.raises(StorageError):
+        convert(tmp_path / "tiny", tmp_path / "cache")
+
+
+def _lose(path: Path) -> None:
+    path.unlink()
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("name", ["layer-001.safetensors", TOKENIZER_FILE, CONFIG_FILE])
+@pytest.mark.parametrize("damage", [_lose, _cut], ids=["missing", "cut short"])
+def test_a_damaged_conversion_is_made_again(name: str, damage: Callable[[Path], None], tmp_path: Path) -> None:
+    file = _save_gguf(tmp_path / "tiny.gguf", _save_folder(tmp_path / "tiny", "llama"), "llama")
+    converted = convert(file, tmp_path / "cache")
+    whole = (converted / name).read_bytes()
+    damage(converted / name)
+    assert convert(file, tmp_path / "cache") == converted
+    assert (converted / name).read_bytes() == whole
+    assert _folders(tmp_path / "cache") == [converted]
+
+
+def test_what_a_killed_conversion_and_older_ones_left_is_removed_and_a_mapped_one_still_serves(tmp_path: Path) -> None:
+    _save_folder(tmp_path / "tiny", "llama")
+    old = convert(tmp_path / "tiny", tmp_path / "cache")
+    decoder = Decoder.load(old)
+    ids = torch.arange(12)[None]
+    before = decoder.forward(decoder.embed(ids), decoder.new_cache(tokens=12))
+    others = [tmp_path / "cache" / name for name in ("tiny-large-0123456789abcdef", "tiny-notes", ".tiny-large-0123456789abcdef-x")]
+    for folder in (*others, tmp_path / "cache" / ".tiny-0123456789abcdef-killed"):
+        folder.mkdir()
+    config = json.loads((tmp_path / "tiny" / CONFIG_FILE).read_text(encoding="utf-8"))
+    (tmp_path / "tiny" / CONFIG_FILE).write_text(json.dumps(config | {"rms_norm_eps": 1e-4}), encoding="utf-8")
+    new = convert(tmp_path / "tiny", tmp_path / "cache")
+    assert set(_folders(tmp_path / "cache")) == {new, *others}
+    torch.testing.assert_close(decoder.forward(decoder.embed(ids), decoder.new_cache(tokens=12)), before, rtol=0.0, atol=0.0)
 
 
 def _convert_in_process(source: Path, cache_dir: Path) -> str:
@@ -120,7 +180,7 @@ def test_two_processes_may_convert_at_once(tmp_path: Path) -> None:
     _save_folder(tmp_path / "tiny", "llama")
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         folders = set(pool.starmap(_convert_in_process, [(tmp_path / "tiny", tmp_path / "cache")] * 2))
-    assert [str(path) for path in (tmp_path / "cache").iterdir()] == list(folders)
+    assert [str(path) for path in _folders(tmp_path / "cache")] == list(folders)
     Decoder.load(Path(folders.pop()))
 
 
@@ -167,10 +227,6 @@ def test_a_gguf_file_with_wrong_metadata_is_refused(changed: dict[str, Any], tmp
     with pytest.raises(WeightsCorruptError) as caught:
         convert(file, tmp_path / "cache")
     assert caught.value.hint
-
-
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
 
 
 def _other_type(path: Path) -> None:
