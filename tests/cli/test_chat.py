@@ -1,3 +1,4 @@
+import json
 import os
 import pty
 import select
@@ -6,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from PIL import Image
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -25,6 +28,22 @@ def test_a_line_that_cannot_be_answered_does_not_end_the_chat(assistant: Run) ->
     assert b"there is no command /nonsense" in done.stderr
 
 
+def test_pictures_stay_when_the_turn_fails(assistant: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    (tmp_path / "x.wav").write_bytes(b"RIFF")
+    done = assistant("chat", "-s", "alice", stdin=b"/image x.png\n/audio x.wav\nWhat is it?\nAnd now?\n")
+    assert b"the pictures stay" in done.stderr
+    assert done.stderr.count(b"seen: ") == 1
+    turns = map(json.loads, assistant("sessions", "show", "alice", "--json").stdout.splitlines())
+    assert [len(turn["evidence"]) for turn in turns] == [1, 0]
+
+
+def test_a_new_session_is_another_one(assistant: Run) -> None:
+    assistant("chat", stdin=b"Hello\nAgain\n/new\nHello\n")
+    rows = [json.loads(line) for line in assistant("sessions", "list", "--json").stdout.splitlines()]
+    assert [row["turns"] for row in rows] == [1, 2]
+
+
 def test_spoken_replies_are_written_where_they_are_named(assistant: Run) -> None:
     done = assistant("chat", stdin=b"/speak\nHello\n")
     path = Path(done.stderr.decode().split("spoken reply: ")[1].splitlines()[0])
@@ -32,9 +51,11 @@ def test_spoken_replies_are_written_where_they_are_named(assistant: Run) -> None
     path.unlink()
 
 
-def test_ctrl_c_stops_the_reply_and_not_the_chat(tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_reply_and_not_the_chat_or_its_session(assistant: Run, tmp_path: Path) -> None:
     engines = {
-        **{f"ASSISTANT_{role}__ENGINE": f"assistant.testing:{role.lower()}" for role in ("RECOGNIZER", "VISION", "SYNTHESIZER")},
+        "ASSISTANT_VISION__ENGINE": "assistant.testing:vision",
+        "ASSISTANT_RECOGNIZER__ENGINE": "none:such",
+        "ASSISTANT_SYNTHESIZER__ENGINE": "none:such",
         "ASSISTANT_LANGUAGE_MODEL__ENGINE": "slow_model:build",
         "ASSISTANT_DATA_DIR": str(tmp_path / "data"),
         "PYTHONPATH": str(tmp_path),
@@ -42,11 +63,11 @@ def test_ctrl_c_stops_the_reply_and_not_the_chat(tmp_path: Path) -> None:
     (tmp_path / "slow_model.py").write_text(
         "from assistant.testing import ScriptedLanguageModel\n"
         "def build(settings):\n"
-        "    return ScriptedLanguageModel(['Warm.', 'one two three ' * 200, 'Fine.'], pause_s=0.05)\n"
+        "    return ScriptedLanguageModel(['one two three ' * 200, 'Fine.'], pause_s=0.05)\n"
     )
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "assistant", "chat", "-s", "alice"],
+        [sys.executable, "-m", "assistant", "chat"],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -78,3 +99,5 @@ def test_ctrl_c_stops_the_reply_and_not_the_chat(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         os.close(controller)
+    (row,) = map(json.loads, assistant("sessions", "list", "--json").stdout.splitlines())
+    assert row["turns"] == 2
