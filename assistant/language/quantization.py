@@ -26,6 +26,8 @@ CHUNK_ROWS = 4096
 """Rows unpacked at a time: bounds the memory of a conversion."""
 FEW_ROWS = 4
 """Up to so many input rows int4 is the fastest (tests/benchmarks/decoder.py)."""
+LONG_ROW_COLUMNS = 8192
+"""From so many columns on torch reads plain int8 twice as fast for one row as oneDNN does, so both layouts are kept."""
 STACKED_ROWS = 32
 CHUNK_COLUMNS = 512
 CHUNK_NUMBERS = 1 << 17
@@ -71,6 +73,8 @@ def pack(parts: Sequence[StoredTensor], *, small: bool, few_rows: bool = False) 
     if four_bit and small:
         return _pack_int4(parts) | _pack_bfloat16(parts)
     packed = _pack_int8(parts)
+    if not four_bit and parts[0].columns >= LONG_ROW_COLUMNS:
+        packed["int8_rows"] = packed["int8"]
     packed["int8"], packed["int8_layout"] = freeze(packed["int8"])
     return packed | (_pack_int4(parts) if four_bit else {})
 
@@ -112,7 +116,7 @@ class Linear:
         self.bias_N = packed.get("bias")
         self._dense_NK = packed.get("bfloat16")
         self._int4 = self._int4_scale = None
-        self._int8_NK = self._int8_scale_N = None
+        self._int8_NK = self._int8_scale_N = self._int8 = None
         if "int8_layout" in packed:
             self._scale_N = packed["scale"]
             self._zero_N = torch.zeros(len(self._scale_N), dtype=torch.long)
@@ -121,8 +125,9 @@ class Linear:
             self._dense_NK = self._numbers(packed, columns)
         else:
             self._int4, self._int4_scale = packed.get("int4"), packed.get("int4_scale")
-            if "int8" in packed and "int8_layout" not in packed:
-                self._int8_NK, self._int8_scale_N = packed["int8"], packed["scale"].bfloat16()
+            if "int8_rows" in packed or "int8_layout" not in packed and "int8" in packed:
+                self._int8_NK = packed["int8_rows" if "int8_rows" in packed else "int8"]
+                self._int8_scale_N = packed["scale"].bfloat16()
 
     def _numbers(self, packed: Mapping[str, Tensor], columns: int) -> Tensor:
         """The matrix in float32 (N, K)."""
@@ -143,7 +148,7 @@ class Linear:
             )
         elif self._dense_NK is not None:
             product_MN = torch.nn.functional.linear(input_MK.to(self._dense_NK.dtype), self._dense_NK)
-        elif self._int8_NK is not None and self._int8_scale_N is not None:
+        elif self._int8_NK is not None and self._int8_scale_N is not None and (self._int8 is None or len(input_MK) == 1):
             product_MN = torch._weight_int8pack_mm(input_MK.bfloat16().contiguous(), self._int8_NK, self._int8_scale_N)
         else:
             return self._integer_product(input_MK.float())
