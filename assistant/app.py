@@ -439,13 +439,16 @@ class Assistant:
             tasks.append(self._loop.create_task(work))
             tasks[0].add_done_callback(lambda _: ended.set())
 
+        interrupted = False
         self._loop.call_soon_threadsafe(start)
-        try:
-            ended.wait()
-        except KeyboardInterrupt:
-            self._loop.call_soon_threadsafe(lambda: tasks[0].cancel())
-            ended.wait()
-            raise
+        while not ended.is_set():
+            try:
+                ended.wait()
+            except KeyboardInterrupt:
+                interrupted = True
+                self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+        if interrupted:
+            raise KeyboardInterrupt
         return tasks[0].result()
 
     def _iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:

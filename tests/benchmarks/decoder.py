@@ -308,7 +308,7 @@ def reference_model(weights: Path, folder: Path, dtype: Any) -> Any:
 
 
 def _llama_cpp(weights: Path, folder: Path) -> Round:
-    import xllamacpp  # type: ignore[import-not-found,unused-ignore]
+    import xllamacpp
 
     settings = xllamacpp.CommonParams()
     settings.model.path = str(weights)
