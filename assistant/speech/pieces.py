@@ -20,6 +20,8 @@ _SPEAKABLE = re.compile(r"[^\W_]")
 _LEAD_S = 0.03
 _PAUSE_AFTER_SENTENCE_S = 0.28
 _PAUSE_AFTER_CLAUSE_S = 0.14
+_PAUSE_WITHIN_CLAUSE_S = 0.04
+"""After a cut between words, made so that the first words are heard early."""
 _FRAME_S = 0.01
 _AUDIBLE = 0.0005
 """Root mean square of a frame; hibari's and Kokoro's silence lies below 0.0002, a final "f" at 0.002."""
@@ -101,7 +103,10 @@ def finished(samples_T: NDArray[np.float32], sample_rate_hz: int, phrase: str, *
     if not len(audible):
         return Audio(samples_T, sample_rate_hz)
     start = max(0, audible[0] * frame - round(_LEAD_S * sample_rate_hz))
-    pause_s = _PAUSE_AFTER_SENTENCE_S if phrase.rstrip("\"'”’)]」』）")[-1:] in tuple(".!?…。！？") else _PAUSE_AFTER_CLAUSE_S
+    mark = phrase.rstrip("\"'”’)]」』） ")[-1:]
+    pause_s = _PAUSE_AFTER_SENTENCE_S if mark in tuple(".!?…。！？") else _PAUSE_WITHIN_CLAUSE_S
+    if mark in tuple(",;:–—，；：、"):
+        pause_s = _PAUSE_AFTER_CLAUSE_S
     end = (audible[-1] + 1) * frame + round(pause_s / speed * sample_rate_hz)
     kept_T = samples_T[start:end]
     missing = end - start - len(kept_T)
