@@ -227,11 +227,12 @@ class AsyncAssistant:
         """The turns of a session, oldest first."""
         return await self.memory.history(session, limit=limit)
 
-    async def warm(self, *, speech: bool = True) -> None:
+    async def warm(self, *, speech: bool = True, pictures: bool = False) -> None:
         """Load the engines and run each once, so that the first turn is as fast as the others.
 
         Args:
             speech: The recognizer and the voice too.
+            pictures: The picture experts too; who shows no picture never pays for their memory.
 
         Raises:
             WeightsMissingError: Weights are not on this machine yet.
@@ -242,9 +243,11 @@ class AsyncAssistant:
             async with aclosing(model.generate(hello, GenerationOptions(max_tokens=1))) as pieces:
                 async for _ in pieces:
                     pass
+        if pictures:
+            await self._vision.get()
         if speech:
-            await asyncio.gather(self._recognizer.get(), self._vision.get())
-            hello_aloud = [piece async for piece in self.say("Hello there, this is a test.")]
+            await self._recognizer.get()
+            hello_aloud = [piece async for piece in self.say("Hello there, this is a test.", language="en")]
             if hello_aloud:
                 await self._recognizer.transcribe(Audio.join(hello_aloud))
 
@@ -367,9 +370,9 @@ class Assistant:
         self._run(self._inner.close())
         self._stop()
 
-    def warm(self, *, speech: bool = True) -> None:
+    def warm(self, *, speech: bool = True, pictures: bool = False) -> None:
         """Load the engines and run each once; see `AsyncAssistant.warm`."""
-        self._run(self._inner.warm(speech=speech))
+        self._run(self._inner.warm(speech=speech, pictures=pictures))
 
     def ask(
         self,

@@ -171,6 +171,10 @@ async def test_closing_the_async_stream_interrupts_the_turn(async_assistant: Asy
     assert turn.status == "interrupted"
 
 
-async def test_warming_up_loads_every_engine(async_assistant: AsyncAssistant) -> None:
-    await async_assistant.warm()
-    assert await async_assistant.sessions() == ()
+async def test_warming_up_loads_every_engine_that_is_asked_for(settings: Settings) -> None:
+    blind = settings.model_copy(update={"vision": settings.vision.model_copy(update={"engine": "none:such"})})
+    async with AsyncAssistant(blind) as assistant:
+        await assistant.warm()
+        with pytest.raises(ConfigError):
+            await assistant.warm(pictures=True)
+        assert await assistant.sessions() == ()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
-from hibari.g2p import G2P  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from assistant.errors import SynthesisError, WeightsCorruptError, WeightsMissingError
+from assistant.speech.hibari import english_reader
 from assistant.speech.mandarin import mandarin_phonemes
 from assistant.speech.pieces import check_request, finished, phrases
 from assistant.types import Audio
@@ -86,7 +85,7 @@ class KokoroSynthesizer:
         return self._worker.stream(lambda: self._pieces(text, language, voice or self._default[language], speed))
 
     def _pieces(self, text: str, language: str, voice: str, speed: float) -> Iterator[Audio]:
-        phonemes: Callable[[str], str] = self._english if language == "en" else self._mandarin
+        phonemes: Callable[[str], str] = _english if language == "en" else _mandarin
         for phrase in phrases(text, max_characters=_MAX_CHARACTERS[language]):
             ids = [self._vocabulary[x] for x in phonemes(phrase) if x in self._vocabulary][:_MAX_TOKENS]
             # Ids below 17 are marks and the space.
@@ -113,18 +112,15 @@ class KokoroSynthesizer:
             self._styles[voice] = style.reshape(_STYLE_SHAPE)
         return self._styles[voice]
 
-    @cached_property
-    def _english_reader(self) -> G2P:
-        """Reads English in Kokoro's own alphabet: hibari was distilled from Kokoro."""
-        return G2P()
-
-    def _english(self, text: str) -> str:
-        return str(self._english_reader(text))
-
-    def _mandarin(self, text: str) -> str:
-        return mandarin_phonemes(text, self._english)
-
     async def close(self) -> None:
         """Free the model."""
         await self._worker.close()
         del self._session
+
+
+def _english(text: str) -> str:
+    return str(english_reader()(text))
+
+
+def _mandarin(text: str) -> str:
+    return mandarin_phonemes(text, _english)
