@@ -2,7 +2,6 @@ import errno
 import json
 import os
 import subprocess
-import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -101,9 +100,12 @@ def test_a_text_is_spoken_to_a_file(assistant: Run, tmp_path: Path) -> None:
     assert (tmp_path / "hello.wav").exists()
 
 
-def test_python_dash_m_is_the_same_program() -> None:
-    done = subprocess.run([sys.executable, "-m", "assistant", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("assistant, version ")
+def test_python_dash_m_is_the_same_program(assistant_process: Run) -> None:
+    assert assistant_process("--version").stdout.startswith(b"assistant, version ")
+    assert assistant_process("ask", stdin="¿Qué es?\n".encode()).stdout == b"It is a cat.\n"
+    refused = assistant_process("ask", b"\xff", check=False)
+    assert (refused.returncode, refused.stdout, refused.stderr.splitlines()[0].split(b":")[0]) == (1, b"", b"invalid_text")
+    assert b"Traceback" not in refused.stderr
 
 
 SILENCE = Audio(np.zeros(1600, np.float32), 16_000)

@@ -51,7 +51,7 @@ def test_spoken_replies_are_written_where_they_are_named(assistant: Run) -> None
     path.unlink()
 
 
-def test_ctrl_c_stops_the_reply_and_not_the_chat_or_its_session(assistant: Run, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_reply_and_not_the_chat_or_its_session(assistant_here: Run, tmp_path: Path) -> None:
     engines = {
         "ASSISTANT_VISION__ENGINE": "assistant.testing:vision",
         "ASSISTANT_RECOGNIZER__ENGINE": "none:such",
@@ -99,5 +99,5 @@ def test_ctrl_c_stops_the_reply_and_not_the_chat_or_its_session(assistant: Run, 
         process.kill()
         process.wait()
         os.close(controller)
-    (row,) = map(json.loads, assistant("sessions", "list", "--json").stdout.splitlines())
+    (row,) = map(json.loads, assistant_here("sessions", "list", "--json").stdout.splitlines())
     assert row["turns"] == 2
