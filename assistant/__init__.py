@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assistant.app import Assistant as Assistant
     from assistant.app import AsyncAssistant as AsyncAssistant
+    from assistant.assistant import Assistant as Assistant
     from assistant.config import Settings as Settings
     from assistant.config import load_settings as load_settings
     from assistant.errors import AssistantError as AssistantError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Assistant": "assistant.app",
+    "Assistant": "assistant.assistant",
     "AsyncAssistant": "assistant.app",
     "Settings": "assistant.config",
     "load_settings": "assistant.config",

@@ -1,18 +1,17 @@
-"""The wiring: `AsyncAssistant` puts engines, dialogue and memory together; `Assistant` is the same without `await`."""
+"""The wiring: `AsyncAssistant` puts engines, dialogue and memory together."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import threading
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypedDict, Unpack
 from weakref import WeakValueDictionary
 
 from assistant.config import Settings, load_settings
@@ -52,13 +51,27 @@ from assistant.types import (
 from assistant.vision.image import decode_image
 from assistant.vision.video import sample_video
 
-T = TypeVar("T")
 AudioSource = Audio | bytes | str | Path
 ImageSource = Image | bytes | str | Path
 VideoSource = Video | bytes | str | Path
 
 _SESSION_ID = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\U000e0000-\U000e007f]")
+
+
+class TurnArguments(TypedDict, total=False):
+    """What `ask` and `stream` take beside the text; the defaults are those of `AsyncAssistant.stream`."""
+
+    images: Sequence[ImageSource]
+    audio: AudioSource | None
+    """A recording of the question."""
+    video: VideoSource | None
+    """Its frames are looked at, and its sound is the recording unless there is one."""
+    session: str | None
+    """The id of a conversation to go on with; None starts one."""
+    speak: bool
+    language: str | None
+    """ISO 639-1 code; None finds it out."""
 
 
 class AsyncAssistant:
@@ -105,17 +118,7 @@ class AsyncAssistant:
             await engine.close()
         await self.memory.close()
 
-    async def ask(
-        self,
-        text: str = "",
-        *,
-        images: Sequence[ImageSource] = (),
-        audio: AudioSource | None = None,
-        video: VideoSource | None = None,
-        session: str | None = None,
-        speak: bool = True,
-        language: str | None = None,
-    ) -> Reply:
+    async def ask(self, text: str = "", **given: Unpack[TurnArguments]) -> Reply:
         """The answer to one turn, with its sound in `reply.audio` when `speak` is true and the language has a voice.
 
         Raises:
@@ -123,8 +126,7 @@ class AsyncAssistant:
             EngineError: A model failed; what the user said is stored.
         """
         parts: list[Audio] = []
-        events = self.stream(text, images=images, audio=audio, video=video, session=session, speak=speak, language=language)
-        async with aclosing(events):
+        async with aclosing(self.stream(text, **given)) as events:
             async for event in events:
                 match event:
                     case AudioDelta(audio=piece):
@@ -334,155 +336,6 @@ class AsyncAssistant:
         except (UnreadableMediaError, UnsupportedMediaError) as error:
             return video, Problem(error.code, f"the clip is watched without its sound: {error}", error.hint)
         return replace(video, sound=sound), None
-
-
-class Assistant:
-    """`AsyncAssistant` for code without an event loop: the same methods, called plainly. Safe to call from several threads."""
-
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
-        """Make an assistant; see `AsyncAssistant`."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="assistant-loop", daemon=True)
-        self._thread.start()
-        try:
-            self._inner = self._run(_made(settings, overrides))
-        except BaseException:
-            self._stop()
-            raise
-
-    def __enter__(self) -> Self:
-        """The assistant itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close it."""
-        self.close()
-
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return self._inner.settings
-
-    def close(self) -> None:
-        """Free the engines and the database; a second call does nothing."""
-        if self._loop.is_closed():
-            return
-        self._run(self._inner.close())
-        self._stop()
-
-    def warm(self, *, speech: bool = True, pictures: bool = False) -> None:
-        """Load the engines and run each once; see `AsyncAssistant.warm`."""
-        self._run(self._inner.warm(speech=speech, pictures=pictures))
-
-    def ask(
-        self,
-        text: str = "",
-        *,
-        images: Sequence[ImageSource] = (),
-        audio: AudioSource | None = None,
-        video: VideoSource | None = None,
-        session: str | None = None,
-        speak: bool = True,
-        language: str | None = None,
-    ) -> Reply:
-        """The answer to one turn; see `AsyncAssistant.ask`."""
-        return self._run(
-            self._inner.ask(text, images=images, audio=audio, video=video, session=session, speak=speak, language=language)
-        )
-
-    def stream(
-        self,
-        text: str = "",
-        *,
-        images: Sequence[ImageSource] = (),
-        audio: AudioSource | None = None,
-        video: VideoSource | None = None,
-        session: str | None = None,
-        speak: bool = True,
-        language: str | None = None,
-    ) -> Iterator[Event]:
-        """The events of one turn; leaving the loop early interrupts it. See `AsyncAssistant.stream`."""
-        return self._iterate(
-            self._inner.stream(text, images=images, audio=audio, video=video, session=session, speak=speak, language=language)
-        )
-
-    def transcribe(self, audio: AudioSource, *, language: str | None = None) -> Transcript:
-        """What is said in a recording; see `AsyncAssistant.transcribe`."""
-        return self._run(self._inner.transcribe(audio, language=language))
-
-    def say(self, text: str, *, language: str | None = None, voice: str | None = None) -> Iterator[Audio]:
-        """The text aloud, piece by piece; see `AsyncAssistant.say`."""
-        return self._iterate(self._inner.say(text, language=language, voice=voice))
-
-    def sessions(self, *, limit: int = 50) -> tuple[SessionSummary, ...]:
-        """Sessions, the newest first."""
-        return self._run(self._inner.sessions(limit=limit))
-
-    def history(self, session: str, *, limit: int = 1000) -> tuple[StoredTurn, ...]:
-        """The turns of a session, oldest first."""
-        return self._run(self._inner.history(session, limit=limit))
-
-    def delete_session(self, session: str) -> None:
-        """Forget a session.
-
-        Raises:
-            NotFoundError: There is no such session.
-        """
-        self._run(self._inner.memory.delete(session))
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of work on the loop; Ctrl-C cancels it and waits until it has unwound, so that nothing runs on behind."""
-        if self._loop.is_closed():
-            work.close()
-            raise InputError("this assistant is closed", hint="make another one")
-        tasks: list[asyncio.Task[T]] = []
-        ended = threading.Event()
-
-        def start() -> None:
-            tasks.append(self._loop.create_task(work))
-            tasks[0].add_done_callback(lambda _: ended.set())
-
-        interrupted = False
-        self._loop.call_soon_threadsafe(start)
-        while not ended.is_set():
-            try:
-                ended.wait()
-            except KeyboardInterrupt:
-                interrupted = True
-                self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
-        if interrupted:
-            raise KeyboardInterrupt
-        return tasks[0].result()
-
-    def _iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
-        try:
-            while True:
-                try:
-                    yield self._run(_next(items))
-                except StopAsyncIteration:
-                    return
-        finally:
-            if threading.current_thread() is self._thread:  # a forgotten iterator, collected while the loop runs
-                self._loop.create_task(_closed(items))
-            elif not self._loop.is_closed():
-                self._run(_closed(items))
-
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-async def _made(settings: Settings | None, overrides: Mapping[str, Any]) -> AsyncAssistant:
-    return AsyncAssistant(settings, **overrides)
-
-
-async def _closed(items: AsyncGenerator[T, None]) -> None:
-    await items.aclose()
-
-
-async def _next(items: AsyncGenerator[T, None]) -> T:
-    return await anext(items)
 
 
 def clean_text(text: str, *, limit_characters: int) -> str:

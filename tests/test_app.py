@@ -17,12 +17,11 @@ from assistant.errors import (
     InputError,
     InvalidTextError,
     MediaTooLargeError,
-    NotFoundError,
     TextTooLongError,
     UnsupportedMediaError,
 )
 from assistant.testing import SCRIPTED
-from assistant.types import Audio, AudioDelta, TextDelta, TurnCompleted
+from assistant.types import Audio, TextDelta
 
 
 @pytest.fixture
@@ -68,33 +67,9 @@ def test_a_recording_is_a_question_too(assistant: Assistant) -> None:
     assert (reply.transcript, reply.text, reply.audio) == ("What is this?", "It is a cat.", None)
 
 
-def test_events_come_as_they_happen(assistant: Assistant) -> None:
-    events = list(assistant.stream("Hello", session="alice"))
-    assert isinstance(events[-1], TurnCompleted)
-    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "It is a cat."
-    assert any(isinstance(event, AudioDelta) for event in events)
-
-
-def test_leaving_the_stream_interrupts_the_turn(assistant: Assistant) -> None:
-    for event in assistant.stream("Hello", session="alice"):
-        if isinstance(event, TextDelta):
-            break
-    (turn,) = assistant.history("alice")
-    assert turn.status == "interrupted"
-    assert assistant.ask("Still there?", session="alice").text
-
-
 def test_every_turn_without_a_session_starts_one(assistant: Assistant) -> None:
     assert assistant.ask("a").session_id != assistant.ask("b").session_id
     assert len(assistant.sessions()) == 2
-
-
-def test_a_session_is_forgotten(assistant: Assistant) -> None:
-    assistant.ask("a", session="alice")
-    assistant.delete_session("alice")
-    assert assistant.sessions() == ()
-    with pytest.raises(NotFoundError):
-        assistant.delete_session("alice")
 
 
 def test_saying_speaks_numbers_as_people_do(assistant: Assistant) -> None:
@@ -104,19 +79,6 @@ def test_saying_speaks_numbers_as_people_do(assistant: Assistant) -> None:
 def test_a_recording_is_transcribed_without_a_turn(assistant: Assistant) -> None:
     assert assistant.transcribe(recording()).text == "What is this?"
     assert assistant.sessions() == ()
-
-
-def test_closing_twice_does_nothing(settings: Settings) -> None:
-    made = Assistant(settings)
-    made.close()
-    made.close()
-
-
-def test_single_settings_can_be_given(tmp_path: Path) -> None:
-    with Assistant(None, **SCRIPTED, data_dir=tmp_path, limits={"audio_s": 1}) as made:
-        assert made.settings.limits.audio_s == 1
-    with pytest.raises(ConfigError):
-        Assistant(colour="red")
 
 
 def test_an_unknown_engine_names_the_known_ones(tmp_path: Path) -> None:

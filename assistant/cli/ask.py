@@ -10,11 +10,12 @@ import uuid
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import click
 
-from assistant.app import Assistant
+from assistant.app import TurnArguments
+from assistant.assistant import Assistant
 from assistant.cli.terminal import existing, given_text, json_option, piped_bytes, print_json, profile_option, settings_for, status
 from assistant.errors import FileMissingError, InputError, StorageFullError, UnsupportedMediaError
 from assistant.types import Audio, AudioDelta, Problem, Reply, TextDelta, TranscriptReady, TurnCompleted
@@ -73,8 +74,8 @@ def ask(
             session = newest[0].session_id if newest else None
         reply, sound = _answer(
             assistant,
+            text,
             quiet=as_json or no_stream or details,
-            text=text,
             images=pictures,
             audio=existing(audio) if audio else None,
             video=existing(video) if video else None,
@@ -94,10 +95,10 @@ def ask(
             click.echo(f"spoken reply: {audio_path}", err=True)
 
 
-def _answer(assistant: Assistant, *, quiet: bool, **turn: Any) -> tuple[Reply, Audio | None]:
+def _answer(assistant: Assistant, text: str, *, quiet: bool, **given: Unpack[TurnArguments]) -> tuple[Reply, Audio | None]:
     parts: list[Audio] = []
     # Closed here, Ctrl-C between two events interrupts the turn at once, and it is stored as far as it came.
-    with ExitStack() as waiting, closing(assistant.stream(**turn)) as events:  # type: ignore[type-var]
+    with ExitStack() as waiting, closing(assistant.stream(text, **given)) as events:  # type: ignore[type-var]
         waiting.enter_context(status("thinking"))
         for event in events:
             waiting.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from assistant.app import Assistant
+from assistant.assistant import Assistant
 from assistant.cli.ask import save
 from assistant.cli.terminal import decoded, existing, failure_line, profile_option, settings_for, status
 from assistant.errors import AssistantError

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from assistant.app import Assistant
+from assistant.assistant import Assistant
 from assistant.cli.terminal import json_option, print_json, settings_for
 from assistant.errors import NotFoundError
 
