@@ -245,6 +245,8 @@ class StoredTurn:
 
     turn_id: str
     session_id: str
+    index: int
+    """How many turns of the session were begun before it."""
     created_at: str
     """ISO 8601, UTC."""
     user_text: str

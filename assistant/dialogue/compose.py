@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.errors import ContextLengthError
 from assistant.types import Evidence, Image, Message, Prompt, StoredTurn
 
-_BLOCK_TURNS = 8
+BLOCK_TURNS = 8
+"""Turns are forgotten by so many at once."""
 
 CountTokens = Callable[[Sequence[Message]], int]
 
@@ -35,11 +37,12 @@ def compose(
 
     A turn is written the same way when it is new and when it is remembered, so that the prompt of turn N starts with
     the prompt of turn N-1 and its KV cache is reused. When the history outgrows the budget, its oldest turns go in
-    blocks: dropping one turn at a time would move every token and cost the whole prefix each turn.
+    blocks, counted from the first turn of the session: a beginning that moved with every turn would cost the whole prefix
+    each time. For the same reason a block whose beginning is not there goes too.
 
     Args:
         preamble: The system prompt, and examples of how to answer.
-        history: Earlier turns, oldest first.
+        history: Earlier turns without a gap, oldest first; those that failed or have no reply are left out of the prompt.
         percept: The new turn.
         picture_note: Format of the line for a picture, with the fields `number` and `evidence`.
         budget_tokens: What the prompt may take; the reply's share is already subtracted.
@@ -48,16 +51,22 @@ def compose(
     Raises:
         ContextLengthError: The new turn alone does not fit.
     """
-    needed = 0
-    for start in [*range(0, len(history), _BLOCK_TURNS), len(history)]:
-        messages = _messages(preamble, history[start:], percept, picture_note)
-        needed = count_tokens(messages)
-        if needed <= budget_tokens:
-            return Prompt(messages)
-    raise ContextLengthError(
-        f"the turn takes {needed} tokens and the model has room for {budget_tokens}",
-        hint="say it shorter, or raise language_model.context_tokens",
-    )
+    starts = [place for place, turn in enumerate(history) if turn.index % BLOCK_TURNS == 0] + [len(history)]
+
+    def messages(start: int) -> tuple[Message, ...]:
+        answered = [turn for turn in history[start:] if turn.reply_text and turn.status != "failed"]
+        return _messages(preamble, answered, percept, picture_note)
+
+    def fits(start: int) -> bool:
+        return count_tokens(messages(start)) <= budget_tokens
+
+    place = 0 if fits(starts[0]) else bisect_left(starts, True, lo=1, key=fits)
+    if place == len(starts):
+        raise ContextLengthError(
+            f"the turn takes {count_tokens(messages(len(history)))} tokens and the model has room for {budget_tokens}",
+            hint="say it shorter, or raise language_model.context_tokens",
+        )
+    return Prompt(messages(starts[place]))
 
 
 def _messages(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.dialogue.clauses import ClauseSplitter
-from assistant.dialogue.compose import Percept, compose
+from assistant.dialogue.compose import BLOCK_TURNS, Percept, compose
 from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, UnsupportedLanguageError, VisionError
 from assistant.protocols import LanguageModel, MemoryStore, Send, SpeechRecognizer, SpeechSynthesizer, VisionEncoder
 from assistant.types import (
@@ -42,6 +42,7 @@ class DialogueOptions:
     picture_note: str
     generation: GenerationOptions = GenerationOptions()
     history_turns: int = 200
+    """How many are looked back on at least, and up to a block more."""
     voice: str | None = None
     speed: float = 1.0
     first_clause_words: int = 2
@@ -119,7 +120,8 @@ class DialogueManager:
         percept = _percept(turn, transcript, evidence)
         language = turn.language or (transcript.language if transcript and transcript.text else "")
         language = language or self._identify_language(turn.text)
-        history = await self._memory.history(turn.session_id, limit=self._options.history_turns)
+        remembered = self._options.history_turns
+        history = await self._memory.history(turn.session_id, limit=remembered and remembered + BLOCK_TURNS - 1)
         prompt = await asyncio.to_thread(self._compose, history, percept)
         known = self._options.model_languages
         if known is not None and language not in known:
@@ -184,7 +186,7 @@ class DialogueManager:
     def _compose(self, history: tuple[StoredTurn, ...], percept: Percept) -> Prompt:
         return compose(
             self._options.preamble,
-            [turn for turn in history if turn.reply_text and turn.status != "failed"],
+            history,
             percept,
             picture_note=self._options.picture_note,
             budget_tokens=self._language_model.context_tokens - self._options.generation.max_tokens,

@@ -108,7 +108,9 @@ class SqlMemory:
         def read() -> tuple[StoredTurn, ...]:
             with Session(self._engine) as session:
                 newest = select(TurnRow).where(TurnRow.session_id == session_id).order_by(TurnRow.number.desc()).limit(limit)
-                return tuple(_stored(row) for row in reversed(session.scalars(newest).all()))
+                rows = session.scalars(newest).all()[::-1]
+                total = session.scalars(select(func.count()).where(TurnRow.session_id == session_id)).one()
+                return tuple(_stored(row, index) for index, row in enumerate(rows, start=total - len(rows)))
 
         return await self._run(read)
 
@@ -211,10 +213,11 @@ def _translated(call: Callable[[], T], folder: Path) -> T:
         raise StorageError(f"the database failed: {cause}", hint="check data_dir") from error
 
 
-def _stored(row: TurnRow) -> StoredTurn:
+def _stored(row: TurnRow, index: int) -> StoredTurn:
     return StoredTurn(
         turn_id=row.turn_id,
         session_id=row.session_id,
+        index=index,
         created_at=row.created_at,
         user_text=row.user_text,
         reply_text=row.reply_text,

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,22 @@ async def test_a_follow_up_is_given_what_was_said_and_seen_before(desk: Desk) ->
     texts = [message.text for message in desk.language_model.prompts[1].messages]
     assert "looks like cat (100%)" in texts[1]
     assert texts[2:] == ["Hello, how can I help?", "Are you sure?"]
+
+
+async def test_a_long_session_keeps_the_beginning_of_its_prompt_for_a_block_of_turns(desk: Desk) -> None:
+    desk.options = replace(desk.options, history_turns=4)
+    for number in range(24):
+        await desk.respond(turn(f"question {number}", number=number))
+    prompts = [[message.text for message in prompt.messages] for prompt in desk.language_model.prompts]
+    assert sum(prompts[n][:-1] == prompts[n + 1][: len(prompts[n]) - 1] for n in range(23)) >= 20
+    assert all(f"question {n - 4}" in prompts[n] for n in range(4, 24))
+
+
+async def test_nothing_is_looked_back_on_where_the_settings_say_so(desk: Desk) -> None:
+    desk.options = replace(desk.options, history_turns=0)
+    for number in range(2):
+        await desk.respond(turn(f"question {number}", number=number))
+    assert [message.text for message in desk.language_model.prompts[1].messages] == ["Be brief.", "question 1"]
 
 
 async def test_the_first_clause_is_spoken_before_the_text_is_complete(desk: Desk) -> None:

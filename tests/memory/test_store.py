@@ -34,6 +34,8 @@ async def test_history_is_the_newest_turns_oldest_first(memory: SqlMemory) -> No
     for number in range(5):
         await say(memory, "alice", number)
     assert [turn.reply_text for turn in await memory.history("alice", limit=2)] == ["answer 3", "answer 4"]
+    assert [turn.index for turn in await memory.history("alice", limit=2)] == [3, 4]
+    assert [turn.index for turn in await memory.history("alice", limit=9)] == [0, 1, 2, 3, 4]
     assert await memory.history("bob", limit=2) == ()
 
 
