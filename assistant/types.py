@@ -131,6 +131,26 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """An object that a detector found. The box is in shares of the picture's sides, from its top left corner."""
+
+    name: str
+    confidence: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def place(self) -> str:
+        """Where its middle lies, in words: "top left", "bottom", "center"."""
+        across, down = (self.left + self.right) / 2, (self.top + self.bottom) / 2
+        row = "top" if down < 0.38 else "bottom" if down > 0.62 else ""
+        column = "left" if across < 0.38 else "right" if across > 0.62 else ""
+        return f"{row} {column}".strip() or "center"
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What the experts report about one picture; nothing here was made up by a language model."""
 

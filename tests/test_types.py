@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.types import Audio, Evidence, Image, Label
+from assistant.types import Audio, Evidence, Image, Label, Region
 
 
 def test_sound_is_saved_as_16_bit_pcm_and_never_wraps_around(tmp_path: Path) -> None:
@@ -38,3 +38,17 @@ def test_evidence_says_what_it_saw_and_what_it_did_not() -> None:
     full = Evidence(5, 3, (Label("cat", 0.857),), ("OPEN", "9-5"), (Label("red", 0.5),))
     assert full.line() == '5x3 pixels; looks like cat (86%); main colours red; text read: "OPEN" / "9-5"'
     assert Evidence(5, 3).line() == "5x3 pixels; no object recognised with confidence; no text found"
+
+
+@pytest.mark.parametrize(
+    ("box", "place"),
+    [
+        ((0.0, 0.0, 0.2, 0.2), "top left"),
+        ((0.4, 0.1, 0.6, 0.9), "center"),
+        ((0.0, 0.0, 1.0, 0.4), "top"),
+        ((0.7, 0.3, 0.9, 0.7), "right"),
+        ((0.7, 0.7, 0.9, 0.9), "bottom right"),
+    ],
+)
+def test_a_region_lies_where_its_middle_does(box: tuple[float, float, float, float], place: str) -> None:
+    assert Region("dog", 0.9, *box).place == place

@@ -56,20 +56,27 @@ class EfficientNetLite(nn.Module):
             raise _corrupt("the weights are not an EfficientNet-Lite") from error
         self.eval().requires_grad_(False)
 
-    def features_BCHW(self, images_BCHW: Tensor) -> Tensor:
-        """The last feature grid, 1/32 of the picture's sides, 1280 wide.
+    def grids(self, images_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """The deepest feature grid at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture's sides, and last the head's, 1280 wide.
 
         Args:
             images_BCHW: RGB, as `normalised` gives it; any size from 32 pixels.
         """
-        grid_BCHW = functional.relu6(self.stem(images_BCHW))
+        grids = [functional.relu6(self.stem(images_BCHW))]
         for block in self.blocks:
-            grid_BCHW = block(grid_BCHW)
-        return functional.relu6(self.head(grid_BCHW))
+            grid_BCHW = block(grids[-1])
+            if grid_BCHW.shape[2:] == grids[-1].shape[2:]:
+                grids.pop()
+            grids.append(grid_BCHW)
+        return (*grids, functional.relu6(self.head(grids[-1])))
+
+    def logits_BK(self, pooled_BV: Tensor) -> Tensor:
+        """Over the 1000 classes, from the mean of the head's grid."""
+        return functional.linear(pooled_BV, self.class_weight, self.class_bias)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Logits over the 1000 classes."""
-        return functional.linear(self.features_BCHW(images_BCHW).mean(dim=(2, 3)), self.class_weight, self.class_bias)
+        return self.logits_BK(self.grids(images_BCHW)[-1].mean(dim=(2, 3)))
 
 
 class ImageNetClassifier:
@@ -82,8 +89,8 @@ class ImageNetClassifier:
             WeightsMissingError: There is no such file.
             WeightsCorruptError: It is no EfficientNet-Lite checkpoint.
         """
-        self.network = EfficientNetLite(_loaded(weights_path))
-        self._names = tuple(resources.files("assistant.vision").joinpath("imagenet_labels.txt").read_text("utf-8").splitlines())
+        self.network = EfficientNetLite(load_weights(weights_path))
+        self._names = class_names()
 
     def probabilities_K(self, pixels_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
         """How likely each class is, in ImageNet's order."""
@@ -104,12 +111,22 @@ class ImageNetClassifier:
         return tuple(Label(name, share) for name, share in best if share >= at_least)
 
 
+def class_names() -> tuple[str, ...]:
+    """ImageNet's 1000, in its order; two pairs of them share a name."""
+    return tuple(resources.files("assistant.vision").joinpath("imagenet_labels.txt").read_text("utf-8").splitlines())
+
+
 def fitted(pixels_HWC: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     """The middle square, at the side the network was trained for."""
     height_px, width_px = pixels_HWC.shape[:2]
     half_px = min(height_px, width_px) / 2
     box = (width_px / 2 - half_px, height_px / 2 - half_px, width_px / 2 + half_px, height_px / 2 + half_px)
     return np.asarray(Pillow.fromarray(pixels_HWC).resize((side_px, side_px), Pillow.Resampling.BICUBIC, box=box, reducing_gap=2.0))
+
+
+def stretched(pixels_HWC: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """All of the picture as a square: a share of its width stays that share."""
+    return np.asarray(Pillow.fromarray(pixels_HWC).resize((side_px, side_px), Pillow.Resampling.BICUBIC, reducing_gap=2.0))
 
 
 def normalised(pixels_HWC: NDArray[np.uint8]) -> Tensor:
@@ -153,8 +170,13 @@ class _Block(nn.Module):
         return narrow_BCHW + x_BCHW if narrow_BCHW.shape == x_BCHW.shape else narrow_BCHW
 
 
-def _loaded(weights_path: Path) -> dict[str, Tensor]:
-    """The checkpoint, folded. Only tensors are unpickled, from a file whose digest the weight store has checked."""
+def load_weights(weights_path: Path) -> dict[str, Tensor]:
+    """The published checkpoint as `EfficientNetLite` takes it. Only tensors are unpickled, from a file the weight store checked.
+
+    Raises:
+        WeightsMissingError: There is no such file.
+        WeightsCorruptError: It is no EfficientNet-Lite checkpoint.
+    """
     if not weights_path.is_file():
         raise WeightsMissingError(f"there is no file {weights_path}", hint="pull the weights first")
     try:

@@ -106,8 +106,9 @@ def test_sizes_are_read_off_the_checkpoint(classifier: ImageNetClassifier) -> No
     network = classifier.network
     assert network.resolution_px == 224
     with torch.inference_mode():
-        assert network.features_BCHW(torch.zeros(1, 3, 224, 224)).shape == (1, 1280, 7, 7)
-        assert network.features_BCHW(torch.zeros(1, 3, 260, 130)).shape == (1, 1280, 9, 5)
+        shapes = [tuple(grid.shape[1:]) for grid in network.grids(torch.zeros(1, 3, 224, 224))]
+        assert shapes == [(16, 112, 112), (24, 56, 56), (40, 28, 28), (112, 14, 14), (320, 7, 7), (1280, 7, 7)]
+        assert network.grids(torch.zeros(1, 3, 260, 130))[-1].shape == (1, 1280, 9, 5)
 
 
 def test_probabilities_sum_to_one_and_labels_obey_their_threshold(classifier: ImageNetClassifier) -> None:
