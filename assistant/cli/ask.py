@@ -19,6 +19,7 @@ from assistant.assistant import Assistant
 from assistant.cli.terminal import existing, given_text, json_option, piped_bytes, print_json, profile_option, settings_for, status
 from assistant.errors import FileMissingError, InputError, StorageFullError, UnsupportedMediaError
 from assistant.types import Audio, AudioDelta, Problem, Reply, TextDelta, TranscriptReady, TurnCompleted
+from assistant.vision.video import shows_pictures
 
 _KINDS = {
     "image": ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif", "heic"),
@@ -61,7 +62,7 @@ def ask(
     text = given_text(words, settings.limits.text_characters)
     pictures = [existing(path) for path in images]
     for path in attachments:
-        kind = _kind(path)
+        kind = _kind(path, settings.limits.video_bytes)
         if kind == "image":
             pictures.append(existing(path))
         elif kind == "audio":
@@ -182,11 +183,11 @@ def save(audio: Audio, path: str) -> Path:
     return Path(path)
 
 
-def _kind(path: str) -> str:
+def _kind(path: str, video_bytes: int) -> str:
     suffix = Path(path).suffix.lower().removeprefix(".")
     for kind, suffixes in _KINDS.items():
         if suffix in suffixes:
-            return kind
+            return "audio" if kind == "video" and not shows_pictures(existing(path), max_bytes=video_bytes) else kind
     raise UnsupportedMediaError(f"{path}: cannot tell from its name what it is", hint="name it with --image, --audio or --video")
 
 

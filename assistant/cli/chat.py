@@ -12,7 +12,7 @@ import click
 
 from assistant.assistant import Assistant
 from assistant.cli.ask import save
-from assistant.cli.terminal import decoded, existing, failure_line, profile_option, settings_for, status
+from assistant.cli.terminal import existing, failure_line, piped_line, profile_option, settings_for, status
 from assistant.errors import AssistantError
 from assistant.types import Audio, AudioDelta, ImageSeen, Problem, TextDelta, TranscriptReady, TurnCompleted
 
@@ -67,8 +67,8 @@ class _Chat:
             try:
                 if sys.stdin.isatty():
                     return input("> ").strip()
-                line = sys.stdin.buffer.readline()
-                return decoded(line, "the line").strip() if line else None
+                line = piped_line(self._assistant.settings.limits.text_characters)
+                return line.strip() if line is not None else None
             except EOFError:
                 click.echo(err=True)
                 return None

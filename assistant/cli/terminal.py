@@ -54,11 +54,31 @@ def piped_text(limit_characters: int) -> str:
     limit_bytes = 4 * limit_characters  # no character of UTF-8 takes more than four
     data = piped_bytes(limit_bytes)
     if len(data) > limit_bytes:
-        raise TextTooLongError(
-            f"standard input holds more than the {limit_characters} characters that are accepted",
-            hint="shorten it, or raise limits.text_characters",
-        )
+        raise _too_long("standard input", limit_characters)
     return decoded(data, "standard input")
+
+
+def piped_line(limit_characters: int) -> str | None:
+    """The next line that is piped in; None at the end.
+
+    Raises:
+        InvalidTextError: It is not UTF-8.
+        TextTooLongError: It is longer than the limit by any reckoning; the rest of it is skipped, never held.
+    """
+    limit_bytes = 4 * limit_characters
+    line = sys.stdin.buffer.readline(limit_bytes + 1)
+    if len(line) <= limit_bytes or line.endswith(b"\n"):
+        return decoded(line, "the line") if line else None
+    while (rest := sys.stdin.buffer.readline(limit_bytes)) and not rest.endswith(b"\n"):
+        pass
+    raise _too_long("the line", limit_characters)
+
+
+def _too_long(what: str, limit_characters: int) -> TextTooLongError:
+    return TextTooLongError(
+        f"{what} holds more than the {limit_characters} characters that are accepted",
+        hint="shorten it, or raise limits.text_characters",
+    )
 
 
 def decoded(data: bytes, name: str) -> str:

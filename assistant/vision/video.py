@@ -94,9 +94,34 @@ def sample_video(source: Source, *, max_bytes: int, max_s: float, max_frames: in
     return Video(frames, tuple(time_s for time_s, _ in pictures), last_s - first_s + step_s)
 
 
+def shows_pictures(source: Source, *, max_bytes: int) -> bool:
+    """Whether a file of a clip's kind is one: it may hold sound alone, as recordings in WebM and MP4 do.
+
+    Raises:
+        FileMissingError: The path cannot be opened.
+        UnsupportedMediaError: Not an accepted kind.
+        UnreadableMediaError: Damaged.
+        MediaTooLargeError: There are more than `max_bytes`.
+    """
+    data = read_bounded(source, max_bytes=max_bytes)
+    try:
+        with av.open(io.BytesIO(data), mode="r", format=_kind(data)) as container:
+            return _film(container) is not None
+    except InputError:
+        raise
+    except Exception as error:  # codecs raise of everything; their words hold addresses
+        raise _damaged("the clip is damaged or cut short") from error
+
+
 def _kind(data: bytes) -> str:
     """FFmpeg's name of the container, by its first bytes; FFmpeg's own guess may open playlists and scripts."""
-    if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and data[8:12] not in (b"avif", b"avis", b"heic", b"heix", b"mif1"):
+    if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") and data[8:12] not in (
+        b"avif",
+        b"avis",
+        b"heic",
+        b"heix",
+        b"mif1",
+    ):
         return "mp4"
     if data.startswith(b"\x1aE\xdf\xa3"):
         return "matroska"
@@ -108,12 +133,17 @@ def _kind(data: bytes) -> str:
 
 
 def _pictures(container: InputContainer) -> VideoStream:
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no film
-            if stream.codec_context.codec.canonical_name not in _CODECS:
-                raise UnsupportedMediaError("the clip's codec is not accepted", hint="convert it to H.264, VP9 or AV1")
-            return stream
-    raise _damaged("the clip shows no pictures")
+    stream = _film(container)
+    if stream is None:
+        raise _damaged("the clip shows no pictures")
+    if stream.codec_context.codec.canonical_name not in _CODECS:
+        raise UnsupportedMediaError("the clip's codec is not accepted", hint="convert it to H.264, VP9 or AV1")
+    return stream
+
+
+def _film(container: InputContainer) -> VideoStream | None:
+    """The first stream of pictures; the cover of a song is none."""
+    return next((x for x in container.streams.video if not x.disposition & Disposition.attached_pic), None)
 
 
 def _bounded_frames(container: InputContainer, stream: VideoStream, max_pixels: int) -> Iterator[VideoFrame]:

@@ -5,7 +5,9 @@ import subprocess
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import av
 import numpy as np
 import pytest
 
@@ -164,3 +166,25 @@ def test_more_sound_than_is_accepted_is_not_read_from_the_pipe(assistant: Run, t
     (tmp_path / "assistant.toml").write_text("[limits]\naudio_bytes = 100\n")
     done = assistant("transcribe", "-", stdin=SILENCE.to_wav(), check=False)
     assert (done.returncode, b"media_too_large" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("note.webm", "libopus"), ("note.mp4", "aac")])
+def test_a_recording_in_a_container_of_clips_is_a_recording(assistant: Run, tmp_path: Path, name: str, codec: str) -> None:
+    with av.open(tmp_path / name, "w") as container:
+        stream = cast(Any, container.add_stream(codec, rate=48_000, layout="mono"))
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 48_000
+        for part in (frame, None):
+            container.mux(stream.encode(part))
+    answer = json.loads(assistant("ask", "-a", name, "--json").stdout)
+    assert (answer["transcript"], answer["evidence"]) == ("What is this?", [])
+
+
+def test_a_clip_that_is_attached_is_watched(assistant: Run, tmp_path: Path) -> None:
+    with av.open(tmp_path / "clip.mp4", "w") as container:
+        stream = cast(Any, container.add_stream("mpeg4", rate=5))
+        stream.width = stream.height = 32
+        for still in (av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8)), None):
+            container.mux(stream.encode(still))
+    answer = json.loads(assistant("ask", "-a", "clip.mp4", "What is it?", "--json").stdout)
+    assert len(answer["evidence"]) == 1

@@ -15,7 +15,7 @@ import pytest
 from assistant.errors import FileMissingError, InputError, MediaTooLargeError, UnreadableMediaError, UnsupportedMediaError
 from assistant.types import Video
 from assistant.vision.image import Source
-from assistant.vision.video import sample_video
+from assistant.vision.video import sample_video, shows_pictures
 
 
 def sampled(source: Source, *, max_s: float = 60, max_frames: int = 4, max_pixels: int = 4_000_000) -> Video:
@@ -151,16 +151,43 @@ def test_a_seldom_used_codec_is_refused() -> None:
         sampled(clip("avi", "ffv1", seconds=0.3))
 
 
-def test_sound_alone_shows_no_pictures() -> None:
+def sound(kind: str, codec: str) -> bytes:
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=16_000, layout="mono")
+    with av.open(buffer, "w", format=kind) as container:
+        stream = cast(Any, container.add_stream(codec, rate=16_000, layout="mono"))
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
         frame.sample_rate = 16_000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("mp4", "aac"), ("webm", "libopus")])
+def test_sound_alone_shows_no_pictures(kind: str, codec: str) -> None:
+    assert not shows_pictures(sound(kind, codec), max_bytes=10**6)
     with pytest.raises(UnreadableMediaError, match="no pictures"):
-        sampled(buffer.getvalue())
+        sampled(sound(kind, codec))
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("mp4", "mpeg4"), ("webm", "libvpx"), ("avi", "mjpeg")])
+def test_a_clip_shows_pictures(kind: str, codec: str) -> None:
+    assert shows_pictures(clip(kind, codec, seconds=0.3), max_bytes=10**6)
+
+
+def test_what_is_no_clip_shows_nothing_but_an_error() -> None:
+    with pytest.raises(UnsupportedMediaError):
+        shows_pictures(b"#EXTM3U\n", max_bytes=100)
+    with pytest.raises(UnreadableMediaError):
+        shows_pictures(b"\x1aE\xdf\xa3" + bytes(100), max_bytes=1000)
+    with pytest.raises(MediaTooLargeError):
+        shows_pictures(clip(), max_bytes=100)
+
+
+@pytest.mark.parametrize("box", [b"free", b"wide"])
+def test_a_film_without_a_brand_is_watched(box: bytes) -> None:
+    data = bytearray(clip("mov"))
+    data[4:8] = box
+    assert len(sampled(bytes(data)).frames) == 4
 
 
 def test_damage_gives_frames_or_an_input_error_that_quotes_no_internals() -> None:
