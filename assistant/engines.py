@@ -91,7 +91,6 @@ def _embedded(settings: Settings) -> LanguageModel:
     place = _weights(settings, name)
     return EmbeddedModel(
         place / "model.gguf" if (place / "model.gguf").is_file() else place,
-        cache_dir=settings.cache_dir / "converted",
         name=name,
         context_tokens=settings.language_model.context_tokens,
         threads=settings.threads,

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from assistant.errors import WeightsCorruptError
-from assistant.language.checkpoint import CONFIG_FILE, FORMAT, DecoderConfig, layer_file
-from assistant.language.gguf import BlockType, dequantize
-from assistant.language.quantization import Linear, integer_products_are_fast
+from assistant.language.checkpoint import Checkpoint, needed, open_checkpoint
+from assistant.language.decoder_config import DecoderConfig, corrupt
+from assistant.language.linear import Linear
+from assistant.language.machine_code import Features, host_features
+from assistant.language.team import Team
 
 __all__ = ["Decoder", "DecoderConfig", "KeyValueCache"]
 
@@ -59,35 +57,77 @@ class KeyValueCache:
 
 
 class _Layer:
-    def __init__(self, tensors: Mapping[str, Tensor], config: DecoderConfig, *, full_precision: bool) -> None:
-        self.attention_norm_D = tensors["attn_norm"]
-        self.attention = _linear(tensors, "attention", config.width, full_precision)
-        self.attention_output = _linear(tensors, "attention_output", config.heads * config.head_width, full_precision)
-        self.feed_forward_norm_D = tensors["ffn_norm"]
-        self.gate_up = _linear(tensors, "gate_up", config.width, full_precision)
-        self.down = _linear(tensors, "down", config.intermediate_width, full_precision)
+    def __init__(self, matrices: _Matrices, index: int, config: DecoderConfig) -> None:
+        width, inner = config.width, config.intermediate_width
+        queries, keys = config.heads * config.head_width, config.key_value_heads * config.head_width
+        prefix = f"blk.{index}."
+        self.attention_norm_D = matrices.vector(f"{prefix}attn_norm.weight", width)
+        self.attention = matrices.linear(prefix, {"attn_q": queries, "attn_k": keys, "attn_v": keys}, width)
+        self.attention_output = matrices.linear(prefix, {"attn_output": width}, queries)
+        self.feed_forward_norm_D = matrices.vector(f"{prefix}ffn_norm.weight", width)
+        self.gate_up = matrices.linear(prefix, {"ffn_gate": inner, "ffn_up": inner}, width)
+        self.down = matrices.linear(prefix, {"ffn_down": width}, inner)
 
 
-def _linear(tensors: Mapping[str, Tensor], name: str, columns: int, full_precision: bool) -> Linear:
-    parts = {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
-    return Linear(parts, columns, full_precision=full_precision)
+class _Matrices:
+    """A checkpoint's tensors as what the decoder computes with."""
+
+    def __init__(self, checkpoint: Checkpoint, team: Team, features: Features, *, full_precision: bool) -> None:
+        self.checkpoint = checkpoint
+        self._linear = partial(Linear, team=team, features=features, full_precision=full_precision)
+
+    def vector(self, name: str, width: int) -> Tensor:
+        return torch.from_numpy(needed(self.checkpoint, name, 1, width).dequantize()[0])
+
+    def linear(self, prefix: str, rows: dict[str, int], columns: int) -> Linear:
+        """Matrices one below the other, by name and rows."""
+        parts = [needed(self.checkpoint, f"{prefix}{name}.weight", count, columns) for name, count in rows.items()]
+        return self._linear(parts, self._bias(prefix, rows))
+
+    def head(self, vocabulary_size: int, width: int) -> Linear:
+        name = "output.weight" if self.checkpoint.tensor("output.weight") else "token_embd.weight"
+        return self._linear([needed(self.checkpoint, name, vocabulary_size, width)], None)
+
+    def _bias(self, prefix: str, rows: dict[str, int]) -> Tensor | None:
+        found = [(self.checkpoint.tensor(f"{prefix}{name}.bias"), count) for name, count in rows.items()]
+        if all(bias is None for bias, _ in found):
+            return None
+        flat = [np.zeros(count, np.float32) if bias is None else bias.dequantize().reshape(-1) for bias, count in found]
+        if [len(bias) for bias in flat] != [count for _, count in found]:
+            raise corrupt(f"a bias of {prefix}{'/'.join(rows)} has the wrong length")
+        return torch.from_numpy(np.concatenate(flat))
 
 
 class Decoder:
     """The weights and the forward pass. Not for two threads at once."""
 
-    def __init__(self, config: DecoderConfig, folder: Path, embedding_type: BlockType, *, full_precision: bool) -> None:
-        self.config = config
-        self.dtype = torch.float32 if full_precision else torch.bfloat16
+    def __init__(
+        self, checkpoint: Checkpoint, *, threads: int = 1, full_precision: bool = False, features: Features | None = None
+    ) -> None:
+        """Nothing is read yet but the norms and biases: matrices are multiplied where they lie.
+
+        Args:
+            checkpoint: See `open_checkpoint`.
+            threads: That work on a product together; the rest of torch in this process computes with as many.
+            full_precision: Compute in float32, several times slower.
+            features: What to use of the processor; all it has by default.
+
+        Raises:
+            WeightsCorruptError: A tensor is missing or has the wrong shape.
+        """
+        torch.set_num_threads(1)
+        self.config = config = checkpoint.config
+        self.full_precision = full_precision
+        features = host_features() if features is None else features
+        self.dtype = torch.bfloat16 if features.bfloat16_tiles and not full_precision else torch.float32
         """Of keys, values and attention."""
-        self._layers = [
-            _Layer(load_file(folder / layer_file(index)), config, full_precision=full_precision) for index in range(config.layers)
-        ]
-        head = load_file(folder / "head.safetensors")
-        self._norm_D = head["norm"]
-        self._head = _linear(head, "head", config.width, full_precision)
-        self._table_VB = load_file(folder / "embeddings.safetensors")["table"].numpy()
-        self._embedding_type = embedding_type
+        self._team = Team(threads)
+        matrices = _Matrices(checkpoint, self._team, features, full_precision=full_precision)
+        with torch.inference_mode():
+            self._layers = [_Layer(matrices, index, config) for index in range(config.layers)]
+            self._norm_D = matrices.vector("output_norm.weight", config.width)
+            self._head = matrices.head(config.vocabulary_size, config.width)
+        self._table = needed(checkpoint, "token_embd.weight", config.vocabulary_size, config.width)
         self._root = math.sqrt(config.width)
         self._zero_D = torch.zeros(config.width)
         frequencies = config.rope_theta ** -(torch.arange(0, config.head_width, 2, dtype=torch.float64) / config.head_width)
@@ -95,32 +135,18 @@ class Decoder:
         self._turns_TW = torch.empty(0, 1, config.head_width // 2, dtype=torch.complex64)
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int = 1, full_precision: bool = False) -> Decoder:
-        """Map a converted folder (`checkpoint.convert`).
-
-        Args:
-            folder: As `checkpoint.convert` returns it.
-            threads: For torch, in this process.
-            full_precision: Compute in float32 even where the processor has fast bfloat16 and int8.
+    def load(cls, source: Path, *, threads: int = 1, full_precision: bool = False) -> Decoder:
+        """Of a GGUF file or a safetensors folder.
 
         Raises:
-            WeightsCorruptError: The folder is not whole.
+            WeightsMissingError: It is not there.
+            WeightsCorruptError: It cannot be used.
         """
-        torch.set_num_threads(threads)
-        try:
-            stored = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-            if stored["format"] != FORMAT:
-                raise WeightsCorruptError(f"{folder} has format {stored['format']}", hint="convert the checkpoint again")
-            config = DecoderConfig(**{field.name: stored[field.name] for field in fields(DecoderConfig)})
-            with torch.inference_mode():
-                return cls(
-                    config,
-                    folder,
-                    BlockType[stored["embedding_type"]],
-                    full_precision=full_precision or not integer_products_are_fast(),
-                )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise WeightsCorruptError(f"{folder} is not whole: {error!r}", hint="delete the folder; it is made anew") from error
+        return cls(open_checkpoint(source), threads=threads, full_precision=full_precision)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._team.close()
 
     def new_cache(self, *, tokens: int, batch: int = 1, padding_B: Sequence[int] = ()) -> KeyValueCache:
         """Room for `tokens` positions of `batch` sequences.
@@ -149,8 +175,7 @@ class Decoder:
         ids = token_ids_BL.reshape(-1).numpy().astype(np.int64)
         if len(ids) and not 0 <= ids.min() <= ids.max() < self.config.vocabulary_size:
             raise ValueError("a token id is outside the vocabulary")
-        rows = dequantize(self._table_VB[ids], self._embedding_type)
-        return torch.from_numpy(rows).view(*token_ids_BL.shape, self.config.width)
+        return torch.from_numpy(self._table.take(ids).dequantize()).view(*token_ids_BL.shape, self.config.width)
 
     @torch.inference_mode()
     def forward(self, embeddings_BLD: Tensor, cache: KeyValueCache, *, all_positions: bool = False) -> Tensor:
@@ -186,7 +211,7 @@ class Decoder:
         stream_MD = embeddings_BLD.reshape(batch * length, width).to(torch.float32, copy=True)
         for layer, entries_BTHW in zip(self._layers, cache.layers_BTHW, strict=True):
             attention = layer.attention(self._norm(stream_MD, layer.attention_norm_D))
-            mixed = self._attend(attention.float().view(batch, length, -1), entries_BTHW, start, turns, mask)
+            mixed = self._attend(attention.view(batch, length, -1), entries_BTHW, start, turns, mask)
             stream_MD += layer.attention_output(mixed)
             gate, up = layer.gate_up(self._norm(stream_MD, layer.feed_forward_norm_D)).chunk(2, -1)
             stream_MD += layer.down(F.silu(gate, inplace=True).mul_(up))
@@ -196,7 +221,7 @@ class Decoder:
     def _logits(self, stream_BLD: Tensor) -> Tensor:
         batch, length, width = stream_BLD.shape
         stream_MD = stream_BLD.reshape(batch * length, width)
-        return self._head(self._norm(stream_MD, self._norm_D)).float().view(batch, length, -1)
+        return self._head(self._norm(stream_MD, self._norm_D)).view(batch, length, -1)
 
     def _norm(self, stream_MD: Tensor, weight_D: Tensor) -> Tensor:
         """Root mean square norm."""

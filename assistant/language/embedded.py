@@ -13,7 +13,7 @@ from torch import Tensor
 
 from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError
 from assistant.language.chat_template import ChatTemplate, MediaSpan
-from assistant.language.checkpoint import convert
+from assistant.language.checkpoint import open_checkpoint
 from assistant.language.constraint import ConstraintCompiler
 from assistant.language.decoder import Decoder
 from assistant.language.prefix_cache import Key, PrefixCache, Slot
@@ -43,7 +43,6 @@ class EmbeddedModel:
         self,
         source: Path,
         *,
-        cache_dir: Path,
         name: str,
         context_tokens: int,
         threads: int,
@@ -51,11 +50,10 @@ class EmbeddedModel:
         full_precision: bool = False,
         visual_tokens: Callable[[Image], VisualTokens] | None = None,
     ) -> None:
-        """Convert the model if this was not done before, and map it.
+        """Map the model.
 
         Args:
             source: A GGUF file, or a folder with `config.json` and safetensors.
-            cache_dir: Where converted models are kept.
             name: The model, as users know it.
             context_tokens: Of prompt and reply together; at most what the model was trained for.
             threads: Of the processor.
@@ -67,10 +65,10 @@ class EmbeddedModel:
         Raises:
             WeightsError: The model is missing or cannot be used.
         """
-        folder = convert(source, cache_dir)
-        self._tokenizer = open_tokenizer(folder)
+        checkpoint = open_checkpoint(source)
+        self._tokenizer = open_tokenizer(checkpoint.tokenizer())
         self._template = ChatTemplate(self._tokenizer)
-        self._decoder = Decoder.load(folder, threads=threads, full_precision=full_precision)
+        self._decoder = Decoder(checkpoint, threads=threads, full_precision=full_precision)
         self._name = name
         self._context_tokens = min(context_tokens, self._decoder.config.context_tokens)
         self._prefixes = PrefixCache(self._decoder, tokens=self._context_tokens, slots=slots)
@@ -137,6 +135,7 @@ class EmbeddedModel:
     async def close(self) -> None:
         """Free the model."""
         await self._worker.close()
+        self._decoder.close()
 
     # ── in the worker's thread ──
 

@@ -73,6 +73,11 @@ class StoredTensor:
         """Rows of the matrix."""
         return int(self.bytes_RB.shape[0])
 
+    @property
+    def address(self) -> int:
+        """Where the bytes begin; valid while this object lives."""
+        return int(self.bytes_RB.ctypes.data)
+
     def take(self, rows: NDArray[np.int64] | slice) -> StoredTensor:
         """Some of the rows, in the order asked for."""
         return StoredTensor(self.block_type, self.bytes_RB[rows], self.columns)
@@ -149,6 +154,26 @@ class _Cursor:
         except UnicodeDecodeError:
             raise _corrupt("text is not UTF-8") from None
 
+    def texts(self, count: int) -> tuple[str, ...]:
+        """`count` texts. A vocabulary has hundreds of thousands, so this is `text` without its calls."""
+        data, position, size = self.data, self.position, len(self.data)
+        length_at = struct.Struct("<Q").unpack_from
+        texts = []
+        try:
+            for _ in range(count):
+                start = position + 8
+                position = start + length_at(data, position)[0]
+                if position > size or position - start > MAX_TEXT_BYTES:
+                    raise _corrupt(f"a text of {position - start} bytes")
+                texts.append(data[start:position].decode())
+        except struct.error:
+            raise _corrupt(f"{count} texts are announced, {len(texts)} are there") from None
+        except UnicodeDecodeError:
+            raise _corrupt("text is not UTF-8") from None
+        finally:
+            self.position = min(position, size)
+        return tuple(texts)
+
 
 _SCALARS: Mapping[int, str] = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _ARRAY = 8, 9
@@ -186,7 +211,7 @@ def _read_value(cursor: _Cursor, kind: int) -> Value:
     if item == _ARRAY:
         raise _corrupt("an array of arrays")
     if item == _TEXT:
-        return tuple(cursor.text() for _ in range(length))
+        return cursor.texts(length)
     layout = struct.Struct(f"<{length}{_SCALARS[item]}")
     return layout.unpack_from(cursor.data, cursor.skip(layout.size))
 
@@ -237,6 +262,15 @@ def _place(infos: Sequence[_Info], data: memoryview, start: int, alignment: int)
     return tensors
 
 
+def side_by_side(tensor: StoredTensor, head_width: int) -> StoredTensor:
+    """Rows i and i + half of each head, as transformers rotates them, become rows 2i and 2i + 1."""
+    if tensor.rows == 1 and tensor.columns != 1:
+        flat = np.ascontiguousarray(tensor.dequantize().reshape(-1, 1)).view(np.uint8)
+        tensor = StoredTensor(BlockType.F32, flat, 1)
+    order = np.arange(tensor.rows).reshape(-1, 2, head_width // 2).swapaxes(1, 2).reshape(-1)
+    return tensor.take(order)
+
+
 # ── blocks to numbers ──
 
 
@@ -256,37 +290,16 @@ def dequantize(bytes_RB: Bytes, block_type: BlockType) -> Floats:
             return _DEQUANTIZERS[block_type](bytes_RB.reshape(-1, size)).reshape(rows, -1)
 
 
-def four_bit_groups(bytes_RB: Bytes, block_type: BlockType) -> tuple[Bytes, Floats, Floats]:
-    """A 4-bit type in groups of 32 columns: number = scale · q + minimum, exactly.
-
-    Returns:
-        q in 0..15 (R, C), scale (R, C / 32), minimum (R, C / 32).
-
-    Raises:
-        ValueError: The type is not Q4_0, Q4_1 or Q4_K.
-    """
-    rows = bytes_RB.shape[0]
-    blocks = np.ascontiguousarray(bytes_RB).reshape(-1, BLOCK_SHAPES[block_type][1])
-    match block_type:
-        case BlockType.Q4_0:
-            scale = _half(blocks[:, :2])
-            minimum = -8 * scale
-            q = _nibbles(blocks[:, 2:])
-        case BlockType.Q4_1:
-            scale = _half(blocks[:, :2])
-            minimum = _half(blocks[:, 2:4])
-            q = _nibbles(blocks[:, 4:])
-        case BlockType.Q4_K:
-            sixes, minima = _six_bit_pairs(blocks[:, 4:16])
-            scale = _half(blocks[:, :2]) * sixes
-            minimum = -_half(blocks[:, 2:4]) * minima
-            q = _nibbles(blocks[:, 16:].reshape(-1, 32))
-        case _:
-            raise ValueError(f"{block_type.name} is not a 4-bit type")
-    return q.reshape(rows, -1), scale.reshape(rows, -1), minimum.reshape(rows, -1)
-
-
-FOUR_BIT_TYPES = frozenset({BlockType.Q4_0, BlockType.Q4_1, BlockType.Q4_K})
+def quantize(numbers_RC: Floats) -> StoredTensor:
+    """A matrix as Q8_0: 8 bits a number and a scale for 32 columns, which must divide the columns."""
+    rows, columns = numbers_RC.shape
+    groups = numbers_RC.reshape(-1, 32)
+    scale = np.abs(groups).max(1, keepdims=True) / 127
+    half = scale.astype("<f2")
+    step = half.astype(np.float32)
+    q = np.rint(np.divide(groups, step, out=np.zeros_like(groups), where=step > 0)).clip(-127, 127).astype(np.int8)
+    blocks = np.concatenate([half.view(np.uint8), q.view(np.uint8)], axis=1)
+    return StoredTensor(BlockType.Q8_0, blocks.reshape(rows, -1), columns)
 
 
 def _half(bytes_N2: Bytes) -> Floats:
@@ -306,14 +319,21 @@ def _six_bit_pairs(packed_N12: Bytes) -> tuple[Floats, Floats]:
     return scales.astype(np.float32), minima.astype(np.float32)
 
 
-def _from_groups(block_type: BlockType) -> Callable[[Bytes], Floats]:
-    def numbers(blocks: Bytes) -> Floats:
-        q, scale, minimum = four_bit_groups(blocks, block_type)
-        grouped = q.reshape(*scale.shape, 32) * scale[..., None]
-        grouped += minimum[..., None]
-        return grouped.reshape(q.shape)
+def _q4_0(blocks: Bytes) -> Floats:
+    return _half(blocks[:, :2]) * (_nibbles(blocks[:, 2:]).astype(np.int8) - np.int8(8))
 
-    return numbers
+
+def _q4_1(blocks: Bytes) -> Floats:
+    return _half(blocks[:, :2]) * _nibbles(blocks[:, 4:]) + _half(blocks[:, 2:4])
+
+
+def _q4_k(blocks: Bytes) -> Floats:
+    sixes, minima = _six_bit_pairs(blocks[:, 4:16])
+    scale = _half(blocks[:, :2]) * sixes
+    minimum = _half(blocks[:, 2:4]) * minima
+    q = _nibbles(blocks[:, 16:].reshape(-1, 32)).reshape(-1, 8, 32)
+    numbers: Floats = q * scale[..., None] - minimum[..., None]
+    return numbers.reshape(-1, 256)
 
 
 def _q5_0(blocks: Bytes) -> Floats:
@@ -335,9 +355,9 @@ def _q6_k(blocks: Bytes) -> Floats:
 
 
 _DEQUANTIZERS: Mapping[BlockType, Callable[[Bytes], Floats]] = {
-    BlockType.Q4_0: _from_groups(BlockType.Q4_0),
-    BlockType.Q4_1: _from_groups(BlockType.Q4_1),
-    BlockType.Q4_K: _from_groups(BlockType.Q4_K),
+    BlockType.Q4_0: _q4_0,
+    BlockType.Q4_1: _q4_1,
+    BlockType.Q4_K: _q4_k,
     BlockType.Q5_0: _q5_0,
     BlockType.Q8_0: _q8_0,
     BlockType.Q6_K: _q6_k,

@@ -8,7 +8,6 @@ text that a user writes can produce one.
 from __future__ import annotations
 
 import codecs
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 
 from assistant.errors import InvalidTextError, WeightsCorruptError
-from assistant.language.checkpoint import TokenizerSource, read_metadata
+from assistant.language.gguf_checkpoint import TokenizerSource
 
 FILE_NAME = "tokenizer.json"
 
@@ -53,7 +52,9 @@ class Tokenizer:
         try:
             return cls(tokenizers.Tokenizer.from_file(str(file)))
         except Exception as error:  # the library raises plain Exception
-            raise WeightsCorruptError(f"{file} is not a tokenizer: {error}", hint="delete the folder; it is made again") from error
+            raise WeightsCorruptError(
+                f"{file} is not a tokenizer: {error}", hint="take the folder from its source again"
+            ) from error
 
     @property
     def size(self) -> int:
@@ -86,14 +87,6 @@ class Tokenizer:
         """The id of a control token such as `<|im_end|>`; None if the vocabulary has no such control token."""
         return self._control.get(name)
 
-    def save(self, folder: Path) -> Path:
-        """Write `tokenizer.json` into the folder, whole or not at all."""
-        target = folder / FILE_NAME
-        part = target.with_suffix(f".{os.getpid()}.part")
-        self.backend.save(str(part), pretty=False)
-        part.replace(target)
-        return target
-
 
 class TextStream:
     """Turns a stream of ids into text, never giving half a character."""
@@ -124,15 +117,13 @@ def valid_text(text: str) -> str:
     return text
 
 
-def open_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a converted folder (`checkpoint.convert`); writes its `tokenizer.json` if only the GGUF fields are there.
+def open_tokenizer(source: TokenizerSource | Path) -> Tokenizer:
+    """The tokenizer of a checkpoint: of a GGUF file's fields, or of a folder's `tokenizer.json`.
 
     Raises:
-        WeightsCorruptError: The folder has no tokenizer, or one that cannot be used.
+        WeightsCorruptError: There is none, or one that cannot be used.
     """
-    if not (folder / FILE_NAME).exists():
-        from_source(read_metadata(folder)).save(folder)
-    return Tokenizer.load(folder)
+    return Tokenizer.load(source) if isinstance(source, Path) else from_source(source)
 
 
 def from_source(source: TokenizerSource) -> Tokenizer:

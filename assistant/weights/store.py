@@ -26,7 +26,6 @@ MANIFEST = "verified.json"
 TEMPORARY = "tmp-"
 """How folders begin that hold half-done work and mean nothing to anyone else."""
 
-_KEY = "[0-9a-f]" * 16
 """How the folder of a conversion goes on after the model's name and a dash."""
 
 _EVERY = ("whisper-base", "silero-vad", "efficientnet-lite0")
@@ -59,7 +58,6 @@ class WeightStore:
 
     def __init__(self, cache_dir: Path, *, catalogue: Mapping[str, Model] = CATALOGUE) -> None:
         self.root = cache_dir / "weights"
-        self._converted = cache_dir / "converted"
         self.catalogue = catalogue
 
     def model(self, name: str) -> Model:
@@ -116,7 +114,7 @@ class WeightStore:
         )
 
     def remove(self, names: Iterable[str]) -> None:
-        """Delete models, what was converted from them, and what an unfinished pull left. A model that is not here is no error.
+        """Delete models and what an unfinished pull left. A model that is not here is no error.
 
         Raises:
             NotFoundError: No model has a name; nothing was removed.
@@ -125,8 +123,6 @@ class WeightStore:
         for model in [self.model(name) for name in names]:
             with self.changing(model.name, wait=False) as work:
                 self.discard(model.name)
-                for folder in self._converted.glob(f"{model.name}-{_KEY}"):
-                    shutil.rmtree(folder)
                 shutil.rmtree(work)
 
     def discard(self, name: str) -> None:

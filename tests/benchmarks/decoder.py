@@ -10,11 +10,9 @@ llama.cpp comes from the wheel `xllamacpp` if it is installed. transformers runs
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -54,7 +52,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", action="append", choices=MODELS, help="default: all")
     parser.add_argument("--weights-dir", type=Path, help="holds <model>/model.gguf; default: where `assistant pull` puts weights")
-    parser.add_argument("--cache-dir", type=Path, default=Path(tempfile.gettempdir()) / "assistant-benchmark")
     parser.add_argument("--prompt", type=int, default=212, help="tokens")
     parser.add_argument("--tokens", type=int, default=16, help="to decode in each round")
     parser.add_argument("--rounds", type=int, default=5)
@@ -74,11 +71,7 @@ def _weights(folder: Path | None, model: str) -> Path:
 
 
 def _compare(model: str, weights: Path, given: argparse.Namespace) -> None:
-    from assistant.language.checkpoint import convert
-
-    started = time.perf_counter()
-    folder = convert(weights, given.cache_dir)
-    print(f"\n{model}: converted or found in {time.perf_counter() - started:.1f} s; prompt {given.prompt}, {given.tokens} tokens")
+    print(f"\n{model}: prompt {given.prompt}, {given.tokens} tokens")
     context = multiprocessing.get_context("spawn")
     engines = []
     for name in given.engine or ENGINES:
@@ -86,7 +79,7 @@ def _compare(model: str, weights: Path, given: argparse.Namespace) -> None:
             print("  llama.cpp: the wheel xllamacpp is not installed, left out")
             continue
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(name, weights, folder, theirs), daemon=True)
+        process = context.Process(target=_serve, args=(name, weights, theirs), daemon=True)
         process.start()
         engines.append(Engine(name, process, ours))
     loads = {engine.name: engine.pipe.recv() for engine in engines}
@@ -104,12 +97,12 @@ def _compare(model: str, weights: Path, given: argparse.Namespace) -> None:
         engine.pipe.send(None)
         peaks[engine.name] = engine.pipe.recv()
         engine.process.join()
-    _print(model, folder, given.prompt, loads, timings, peaks, statistics.median(reads))
+    _print(model, weights, given.prompt, loads, timings, peaks, statistics.median(reads))
 
 
 def _print(
     model: str,
-    folder: Path,
+    weights: Path,
     prompt: int,
     loads: dict[str, float],
     timings: dict[str, list[Timing]],
@@ -128,7 +121,7 @@ def _print(
         )
     if "ours" not in timings:
         return
-    gigabytes = _bytes_per_token(folder) / 1e9
+    gigabytes = _bytes_per_token(weights) / 1e9
     limit_ms = 1000 * gigabytes / read_gb_per_s
     print(
         f"  memory read by one thread {read_gb_per_s:.1f} GB/s; {gigabytes:.2f} GB of weights a token: at least {limit_ms:.1f} ms,"
@@ -150,21 +143,14 @@ def _median(rounds: Sequence[Timing], field: str) -> float:
     return float(statistics.median(getattr(timing, field) for timing in rounds))
 
 
-def _bytes_per_token(folder: Path) -> int:
-    """What one decoding step reads: int4 where there is one, else int8, never bfloat16."""
-    from safetensors import safe_open
+def _bytes_per_token(weights: Path) -> int:
+    """What one decoding step reads: all but the table of embeddings, unless that is the head too."""
+    from assistant.language.gguf import read_gguf
 
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        if path.name == "embeddings.safetensors":
-            continue
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            for name in names:
-                if not (name.endswith((".int8", ".scale", ".bfloat16")) and name.rpartition(".")[0] + ".int4" in names):
-                    tensor = file.get_tensor(name)
-                    total += tensor.numel() * tensor.element_size()
-    return total
+    tensors = read_gguf(weights).tensors
+    return sum(
+        tensor.bytes_RB.nbytes for name, tensor in tensors.items() if name != "token_embd.weight" or "output.weight" not in tensors
+    )
 
 
 def _read_gb_per_s() -> float:
@@ -187,9 +173,9 @@ def _timed(call: Callable[[], object]) -> float:
 Round = Callable[[Sequence[int], int], Timing]
 
 
-def _serve(name: str, weights: Path, folder: Path, pipe: Connection) -> None:
+def _serve(name: str, weights: Path, pipe: Connection) -> None:
     started = time.perf_counter()
-    answer = ENGINES[name](weights, folder)
+    answer = ENGINES[name](weights)
     pipe.send(time.perf_counter() - started)
     while (request := pipe.recv()) is not None:
         turn, prompt, tokens = request
@@ -197,12 +183,12 @@ def _serve(name: str, weights: Path, folder: Path, pipe: Connection) -> None:
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def _ours(weights: Path, folder: Path) -> Round:
+def _ours(weights: Path) -> Round:
     import torch
 
     from assistant.language.decoder import Decoder
 
-    decoder = Decoder.load(folder)
+    decoder = Decoder.load(weights)
 
     def run(ids: Sequence[int], tokens: int) -> Timing:
         cache = decoder.new_cache(tokens=len(ids) + tokens)
@@ -227,13 +213,13 @@ def _timing(times: Sequence[tuple[float, float]]) -> Timing:
     return Timing(steps[0][0], decode, steps[0][1], decode_cpu)
 
 
-def _transformers(dtype: str) -> Callable[[Path, Path], Round]:
-    def build(weights: Path, folder: Path) -> Round:
+def _transformers(dtype: str) -> Callable[[Path], Round]:
+    def build(weights: Path) -> Round:
         import torch
         from transformers import DynamicCache
 
         torch.set_num_threads(1)
-        model = reference_model(weights, folder, getattr(torch, dtype))
+        model = reference_model(weights, getattr(torch, dtype))
 
         @torch.inference_mode()
         def run(ids: Sequence[int], tokens: int) -> Timing:
@@ -251,27 +237,28 @@ def _transformers(dtype: str) -> Callable[[Path, Path], Round]:
     return build
 
 
-def reference_model(weights: Path, folder: Path, dtype: Any) -> Any:
+def reference_model(weights: Path, dtype: Any) -> Any:
     """The same weights, dequantised, in transformers. Generates by its plain eager forward, as `generate` does inside."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
     from assistant.language.gguf import read_gguf
+    from assistant.language.gguf_checkpoint import GgufCheckpoint
 
-    shape = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    llama = shape["architecture"] == "llama"
+    shape = GgufCheckpoint(weights).config
+    llama = shape.architecture == "llama"
     kind: Any = LlamaForCausalLM if llama else Qwen2ForCausalLM
     config = (LlamaConfig if llama else Qwen2Config)(
-        vocab_size=shape["vocabulary_size"],
-        hidden_size=shape["width"],
-        intermediate_size=shape["intermediate_width"],
-        num_hidden_layers=shape["layers"],
-        num_attention_heads=shape["heads"],
-        num_key_value_heads=shape["key_value_heads"],
-        max_position_embeddings=shape["context_tokens"],
-        rms_norm_eps=shape["rms_epsilon"],
-        rope_parameters={"rope_type": "default", "rope_theta": shape["rope_theta"]},
-        tie_word_embeddings=shape["tied_embeddings"],
+        vocab_size=shape.vocabulary_size,
+        hidden_size=shape.width,
+        intermediate_size=shape.intermediate_width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_value_heads,
+        max_position_embeddings=shape.context_tokens,
+        rms_norm_eps=shape.rms_epsilon,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        tie_word_embeddings=shape.tied_embeddings,
     )
     with torch.device("meta"):
         model = kind(config)
@@ -295,11 +282,11 @@ def reference_model(weights: Path, folder: Path, dtype: Any) -> Any:
             stored = f"blk.{index}.{parts[part]}.{kind}"
         else:
             stored = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}[stem] + ".weight"
-        if stored == "output.weight" and shape["tied_embeddings"]:
+        if stored == "output.weight" and shape.tied_embeddings:
             stored = "token_embd.weight"
         tensor = torch.from_numpy(tensors[stored].dequantize()).reshape(parameter.shape)
         if llama and (".q_proj" in name or ".k_proj" in name):  # llama.cpp keeps the rotary pairs side by side
-            tensor = tensor.view(-1, shape["head_width"] // 2, 2, tensor.shape[1]).transpose(1, 2).reshape(tensor.shape)
+            tensor = tensor.view(-1, shape.head_width // 2, 2, tensor.shape[1]).transpose(1, 2).reshape(tensor.shape)
         state[name] = tensor.to(dtype)
     model.load_state_dict(state, assign=True)
     model.tie_weights()
@@ -307,7 +294,7 @@ def reference_model(weights: Path, folder: Path, dtype: Any) -> Any:
     return model.eval()
 
 
-def _llama_cpp(weights: Path, folder: Path) -> Round:
+def _llama_cpp(weights: Path) -> Round:
     import xllamacpp
 
     settings = xllamacpp.CommonParams()
@@ -330,7 +317,7 @@ def _llama_cpp(weights: Path, folder: Path) -> Round:
     return run
 
 
-ENGINES: dict[str, Callable[[Path, Path], Round]] = {
+ENGINES: dict[str, Callable[[Path], Round]] = {
     "ours": _ours,
     "transformers bfloat16": _transformers("bfloat16"),
     "transformers float32": _transformers("float32"),

@@ -47,16 +47,13 @@ def build(tmp_path_factory: pytest.TempPathFactory, weights_dir: Callable[[str],
 
     def make(name: str) -> LanguageModel:
         folder = tmp_path_factory.mktemp("model")
-        cache_dir = tmp_path_factory.getbasetemp() / "converted"
         if name == "embedded":
             save_tiny_chat_model(folder)
             # random weights leave near ties that any rounding turns: exact comparisons need float32
-            return EmbeddedModel(
-                folder, cache_dir=cache_dir, name=name, context_tokens=CONTEXT_TOKENS, threads=1, full_precision=True
-            )
+            return EmbeddedModel(folder, name=name, context_tokens=CONTEXT_TOKENS, threads=1, full_precision=True)
         if name == "smollm2":
             file = weights_dir("smollm2-135m-instruct") / "model.gguf"
-            return EmbeddedModel(file, cache_dir=cache_dir, name=name, context_tokens=CONTEXT_TOKENS, threads=1)
+            return EmbeddedModel(file, name=name, context_tokens=CONTEXT_TOKENS, threads=1)
         if name == "transformers":
             return TransformersModel(save_tiny_chat_model(folder), device="cpu")
         if name == "transformers that sees":

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from assistant.language.checkpoint import convert
 from assistant.language.decoder import Decoder
 from assistant.language.prefix_cache import PrefixCache, Slot
 from tests.language.tiny_models import save_tiny_chat_model
@@ -12,7 +11,7 @@ from tests.language.tiny_models import save_tiny_chat_model
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> Decoder:
     folder = save_tiny_chat_model(tmp_path_factory.mktemp("model"))
-    return Decoder.load(convert(folder, tmp_path_factory.mktemp("cache")), full_precision=True)
+    return Decoder.load(folder, full_precision=True)
 
 
 def read(decoder: Decoder, slot: Slot, ids: list[int]) -> torch.Tensor:

@@ -127,14 +127,6 @@ def test_a_removed_model_is_gone_and_removing_it_again_is_no_error(full: WeightS
     assert [path.name for path in full.root.rglob("*") if path.is_file()] == ["toy.lock"]
 
 
-def test_removing_a_model_removes_what_was_converted_from_it_and_no_more(full: WeightStore) -> None:
-    converted = full.root.parent / "converted"
-    for name in ("toy-0123456789abcdef", "toy-fedcba9876543210", "toy-large-0123456789abcdef"):
-        (converted / name).mkdir(parents=True)
-    full.remove(["toy"])
-    assert [folder.name for folder in converted.iterdir()] == ["toy-large-0123456789abcdef"]
-
-
 def test_a_model_that_is_being_pulled_is_not_removed(full: WeightStore) -> None:
     with full.changing("toy", wait=True), pytest.raises(StorageError, match="another process"):
         WeightStore(full.root.parent, catalogue=full.catalogue).remove(["toy"])

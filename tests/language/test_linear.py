@@ -1,0 +1,53 @@
+"""Matrices of several parts against plain float32 products, by every path."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from assistant.language.gguf import BlockType, StoredTensor
+from assistant.language.linear import SOME_ROWS, Linear
+from assistant.language.machine_code import Features, host_features
+from assistant.language.team import Team
+from tests.language.random_blocks import PROCESSORS, error, random_matrix, random_rows
+
+
+def _floats(weight_NK: Tensor) -> StoredTensor:
+    return StoredTensor(BlockType.F32, weight_NK.numpy().view(np.uint8), weight_NK.shape[1])
+
+
+def _numbers(parts: list[StoredTensor]) -> Tensor:
+    return torch.cat([torch.from_numpy(part.dequantize()) for part in parts])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, SOME_ROWS, SOME_ROWS + 1, 70])
+@pytest.mark.parametrize("features", PROCESSORS, ids=str)
+def test_parts_of_several_types_make_one_product(features: Features, rows: int, threads: int) -> None:
+    parts = [random_matrix(count, 512, kind) for count, kind in ((300, BlockType.Q4_K), (33, BlockType.Q6_K), (64, BlockType.Q8_0))]
+    bias = random_rows(397)
+    linear = Linear(parts, bias, team=Team(threads), features=features, full_precision=False)
+    inputs = random_rows(rows, 512)
+    got = linear(inputs)
+    assert got.shape == (rows, 397)
+    assert error(got, inputs @ _numbers(parts).T + bias) < 6e-3  # bfloat16 in the matrix unit
+
+
+@pytest.mark.parametrize("columns", [96, 128])
+@pytest.mark.parametrize("rows", [1, 40])
+def test_full_precision_is_a_plain_product(rows: int, columns: int) -> None:
+    parts = [_floats(random_rows(48, columns)), random_matrix(300, columns, BlockType.Q8_0)]
+    linear = Linear(parts, None, team=Team(1), features=host_features(), full_precision=True)
+    inputs = random_rows(rows, columns)
+    torch.testing.assert_close(linear(inputs), inputs @ _numbers(parts).T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("columns", [96, 128])
+def test_floats_become_eight_bit_blocks_where_they_fit(columns: int) -> None:
+    weight = random_rows(48, columns)
+    linear = Linear([_floats(weight)], None, team=Team(1), features=host_features(), full_precision=False)
+    inputs = random_rows(2, columns)
+    off = error(linear(inputs), inputs @ weight.T)
+    assert off < 1e-6 if columns == 96 else 1e-4 < off < 1e-2
