@@ -24,8 +24,10 @@ class Unit:
 
     chunks: Sequence[tuple[str, str]]
     """64 columns each: q, <64 x i8>, and the scale of every 4 columns, <16 x float>."""
-    minima: str
+    scales: str
     """One for each group, <groups x float>."""
+    minima: str
+    """As scales."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class Layout:
     group: int
     """Columns that share a minimum, 16 or 32."""
     unpack: Callable[[Code, str], Unit]
+    levels: int
+    """How many values q has."""
+    shifts: Sequence[int] = ()
+    """By how many bits to the left q is stored, for each column of a chunk; its scale makes up for it. () is not at all."""
 
     @property
     def groups(self) -> int:
@@ -75,13 +81,13 @@ def _q4_k(code: Code, block: str) -> Unit:
         return code(f"uitofp <8 x i8> {code(f'bitcast <2 x i32> {pair} to <8 x i8>')} to <8 x float>")
 
     scales = code(f"fmul <8 x float> {eight(low, 0)}, {code.splat(scale, 8)}")
-    scales = code(f"fmul <8 x float> {scales}, {_constant([1, 1 / 16] * 4)}")
+    lanes = code(f"fmul <8 x float> {scales}, {_constant([1, 1 / 16] * 4)}")
     minima = code(f"fmul <8 x float> {eight(high, 4)}, {code.splat(minimum, 8)}")
     chunks = []
     for pair in range(4):
         halves = _sixteenths(code, code.load("<32 x i8>", block, 16 + 32 * pair), 32)
-        chunks.append((code.joined(*halves, 32), code.pick("float", scales, 8, [2 * pair] * 8 + [2 * pair + 1] * 8)))
-    return Unit(chunks, minima)
+        chunks.append((code.joined(*halves, 32), code.pick("float", lanes, 8, [2 * pair] * 8 + [2 * pair + 1] * 8)))
+    return Unit(chunks, scales, minima)
 
 
 def _q6_k(code: Code, block: str) -> Unit:
@@ -99,7 +105,7 @@ def _q6_k(code: Code, block: str) -> Unit:
             q = code(f"or <64 x i8> {four}, {code(f'shl <64 x i8> {two}, splat (i8 4)')}")
             first = 8 * half + 4 * part
             chunks.append((q, code.pick("float", scales, 16, [first + lane // 4 for lane in range(16)])))
-    return Unit(chunks, minima)
+    return Unit(chunks, scales, minima)
 
 
 def _pair_of_blocks(
@@ -117,11 +123,11 @@ def _pair_of_blocks(
             for lane, one in enumerate(blocks):
                 pair = code(f"insertelement <2 x float> {pair}, float {code.half(one, offset)}, i32 {lane}")
             pairs.append(pair)
-        scales = code.pick("float", pairs[0], 2, [0] * 8 + [1] * 8)
+        lanes = code.pick("float", pairs[0], 2, [0] * 8 + [1] * 8)
         if sixteenths:
-            scales = code(f"fmul <16 x float> {scales}, {_constant(([1] * 4 + [1 / 16] * 4) * 2)}")
+            lanes = code(f"fmul <16 x float> {lanes}, {_constant(([1] * 4 + [1 / 16] * 4) * 2)}")
         minima = pairs[1] if zero is None else code(f"fmul <2 x float> {pairs[0]}, splat (float {-zero:e})")
-        return Unit([(q, scales)], minima)
+        return Unit([(q, lanes)], pairs[0], minima)
 
     return unit
 
@@ -141,14 +147,16 @@ def _eight_bits(code: Code, block: str) -> str:
     return code(f"xor <32 x i8> {code.load('<32 x i8>', block, 2)}, splat (i8 -128)")
 
 
+_SPLIT = ([0] * 16 + [4] * 16) * 2
 LAYOUTS: Mapping[BlockType, Layout] = {
-    BlockType.Q4_0: Layout(64, 32, _pair_of_blocks(BlockType.Q4_0, _four_bits(2), 8.0, sixteenths=True)),
-    BlockType.Q4_1: Layout(64, 32, _pair_of_blocks(BlockType.Q4_1, _four_bits(4), None, sixteenths=True)),
-    BlockType.Q5_0: Layout(64, 32, _pair_of_blocks(BlockType.Q5_0, _five_bits, 16.0)),
-    BlockType.Q8_0: Layout(64, 32, _pair_of_blocks(BlockType.Q8_0, _eight_bits, 128.0)),
-    BlockType.Q4_K: Layout(256, 32, _q4_k),
-    BlockType.Q6_K: Layout(256, 16, _q6_k),
+    BlockType.Q4_0: Layout(64, 32, _pair_of_blocks(BlockType.Q4_0, _four_bits(2), 8.0, sixteenths=True), 16, _SPLIT),
+    BlockType.Q4_1: Layout(64, 32, _pair_of_blocks(BlockType.Q4_1, _four_bits(4), None, sixteenths=True), 16, _SPLIT),
+    BlockType.Q5_0: Layout(64, 32, _pair_of_blocks(BlockType.Q5_0, _five_bits, 16.0), 32),
+    BlockType.Q8_0: Layout(64, 32, _pair_of_blocks(BlockType.Q8_0, _eight_bits, 128.0), 256),
+    BlockType.Q4_K: Layout(256, 32, _q4_k, 16, [0] * 32 + [4] * 32),
+    BlockType.Q6_K: Layout(256, 16, _q6_k, 64),
 }
+"""The types there are kernels for."""
 
 
 def fits(block_type: BlockType, columns: int) -> bool:
@@ -186,3 +194,21 @@ def sixteen_numbers(code: Code, unit: Unit, layout: Layout, chunk: int, part: in
         code.pick("float", scale, 16, [4 * part] * 16),
         code.pick("float", unit.minima, layout.groups, [group] * 16),
     )
+
+
+def narrow_numbers(code: Code, unit: Unit, layout: Layout, chunk: int, half: int) -> str:
+    """32 columns of a unit, <32 x bfloat>. AVX-512 with bfloat16."""
+    if layout.levels > 32 or layout.group < 32:
+        pieces = [sixteen_numbers(code, unit, layout, chunk, 2 * half + part) for part in range(2)]
+        return code(f"fptrunc <32 x float> {code.pick('float', pieces[0], 16, range(32), pieces[1])} to <32 x bfloat>")
+    # fewer levels than columns: all of them are computed once and looked up
+    group = (CHUNK * chunk + 32 * half) // layout.group
+    scale, minimum = (code.pick("float", values, layout.groups, [group] * 16) for values in (unit.scales, unit.minima))
+    levels = [code.fma(16, scale, _constant(range(first, first + 16)), minimum) for first in range(0, layout.levels, 16)]
+    wide = code.pick("float", levels[0], 16, range(32), levels[-1])
+    table = code(f"bitcast <32 x bfloat> {code(f'fptrunc <32 x float> {wide} to <32 x bfloat>')} to <32 x i16>")
+    places = code(f"zext <32 x i8> {code.pick('i8', unit.chunks[chunk][0], CHUNK, range(32 * half, 32 * half + 32))} to <32 x i16>")
+    if any(shifts := layout.shifts[32 * half : 32 * half + 32]):
+        places = code(f"lshr <32 x i16> {places}, <{', '.join(f'i16 {shift}' for shift in shifts)}>")
+    found = code(f"call <32 x i16> @llvm.x86.avx512.permvar.hi.512(<32 x i16> {table}, <32 x i16> {places})")
+    return code(f"bitcast <32 x i16> {found} to <32 x bfloat>")

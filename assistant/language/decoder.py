@@ -14,7 +14,7 @@ from torch import Tensor
 
 from assistant.language.checkpoint import Checkpoint, needed, open_checkpoint
 from assistant.language.decoder_config import DecoderConfig, corrupt
-from assistant.language.linear import Linear
+from assistant.language.linear import GatedFeedForward, Linear
 from assistant.language.machine_code import Features, host_features
 from assistant.language.team import Team
 
@@ -65,8 +65,10 @@ class _Layer:
         self.attention = matrices.linear(prefix, {"attn_q": queries, "attn_k": keys, "attn_v": keys}, width)
         self.attention_output = matrices.linear(prefix, {"attn_output": width}, queries)
         self.feed_forward_norm_D = matrices.vector(f"{prefix}ffn_norm.weight", width)
-        self.gate_up = matrices.linear(prefix, {"ffn_gate": inner, "ffn_up": inner}, width)
-        self.down = matrices.linear(prefix, {"ffn_down": width}, inner)
+        self.feed_forward = GatedFeedForward(
+            matrices.linear(prefix, {"ffn_gate": inner, "ffn_up": inner}, width),
+            matrices.linear(prefix, {"ffn_down": width}, inner),
+        )
 
 
 class _Matrices:
@@ -213,8 +215,7 @@ class Decoder:
             attention = layer.attention(self._norm(stream_MD, layer.attention_norm_D))
             mixed = self._attend(attention.view(batch, length, -1), entries_BTHW, start, turns, mask)
             stream_MD += layer.attention_output(mixed)
-            gate, up = layer.gate_up(self._norm(stream_MD, layer.feed_forward_norm_D)).chunk(2, -1)
-            stream_MD += layer.down(F.silu(gate, inplace=True).mul_(up))
+            stream_MD += layer.feed_forward(self._norm(stream_MD, layer.feed_forward_norm_D))
         cache.length = end
         return stream_MD.view(batch, length, width)
 

@@ -15,13 +15,15 @@ from functools import cache
 from assistant.language.block_layouts import CHUNK, LAYOUTS, prefetch, row_bytes, sixteen_numbers, unit_bytes
 from assistant.language.gguf import BlockType
 from assistant.language.machine_code import Code, Features, Function, Library
-from assistant.language.matrix_unit import matrix_product, tiles
+from assistant.language.matrix_unit import gated_product, matrix_product, tiles
 
 FEW_ROWS = (1, 2, 4)
 """Numbers of input rows that `product` is compiled for."""
 PEAK = 127.0 * 256.0
 """Of a 16-bit input, such that the high plane fits int8 after rounding."""
-PARAMETERS = "(ptr %weights, i64 %first, i64 %end, i64 %columns, ptr %input, i64 %count, ptr %scratch, ptr %out, i64 %stride)"
+PARAMETERS = (
+    "(ptr %weights, i64 %first, i64 %end, i64 %columns, ptr %input, i64 %count, ptr %scratch, ptr %out, i64 %stride, ptr %second)"
+)
 """Of every kernel over weights, so that one team can run them all: for the matrix rows first <= n < end, out[m · stride + n]."""
 
 
@@ -32,14 +34,18 @@ class Kernels:
         """Takes a few tenths of a second; see `kernels`."""
         code = "".join(_product(block_type, rows, features) for rows in FEW_ROWS) + _numbers(block_type)
         if features.bfloat16_tiles:
-            code += matrix_product(block_type, PARAMETERS)
+            code += matrix_product(block_type, PARAMETERS) + gated_product(block_type, PARAMETERS)
         library = Library(code, features)
-        self.product = {rows: library.function(f"product_{rows}", 9) for rows in FEW_ROWS}
+        self.product = {rows: library.function(f"product_{rows}", 10) for rows in FEW_ROWS}
         """Of input rows after `planes`; `count` and `scratch` are not used."""
-        self.numbers = library.function("numbers", 9)
+        self.numbers = library.function("numbers", 10)
         """The numbers themselves, float32, row by row from `out` on; nothing else is used."""
-        self.matrix_product = library.function("matrix_product", 9) if features.bfloat16_tiles else None
+        self.matrix_product = library.function("matrix_product", 10) if features.bfloat16_tiles else None
         """Of `count` times 32 input rows after `tiles`; at least 32 matrix rows; `scratch` has 64 bytes a column."""
+
+        self.gated_product = library.function("gated_product", 10) if features.bfloat16_tiles else None
+        """As `matrix_product`, of the rows of two matrices, `second` the upper one of a gated unit: tiles for the next product,
+        which has `stride` columns; whole multiples of 16 rows."""
 
 
 @cache

@@ -26,6 +26,10 @@ CHUNK_BYTES = 1 << 17
 """Of the weights that a thread takes at a time: a few microseconds."""
 
 
+GAP = 16
+"""Numbers between the rows of a product: rows that are a power of two apart fall into the same few lines of the cache."""
+
+
 class _Stored:
     """Some rows of a matrix that there are kernels for."""
 
@@ -38,7 +42,8 @@ class _Stored:
         chunk = max(STRIPE, CHUNK_BYTES // stored.bytes_RB.shape[1] // STRIPE * STRIPE)
         self._chunk = min(chunk, -(-self.rows // STRIPE) * STRIPE)
         self._products = {rows: address_of(function) for rows, function in self._kernels.product.items()}
-        self._matrix_product = address_of(self._kernels.matrix_product) if self._kernels.matrix_product else 0
+        tiled = (self._kernels.matrix_product, self._kernels.gated_product)
+        self._matrix_product, self._gated_product = (address_of(function) if function else 0 for function in tiled)
 
     def few(self, rows: int, planes: int, out: int, stride: int) -> Part:
         return Part(self._products[rows], self._address, self.rows, self._chunk, self._columns, planes, rows, out, stride)
@@ -47,7 +52,30 @@ class _Stored:
         """The threads' pieces must not be shorter than a stripe."""
         chunk = self.rows if 0 < self.rows % self._chunk < STRIPE else self._chunk
         room = 2 * STRIPE * self._columns
-        return Part(self._matrix_product, self._address, self.rows, chunk, self._columns, tiles, stripes, out, stride, room)
+        return Part(
+            self._matrix_product, self._address, self.rows, chunk, self._columns, tiles, stripes, out, stride, scratch_bytes=room
+        )
+
+    def gated(self, up: _Stored, stripes: int, tiles: int, out: int) -> Part:
+        """This part's product through the gate, times the other's."""
+        room = 2 * STRIPE * self._columns
+        return Part(
+            self._gated_product,
+            self._address,
+            self.rows,
+            self._chunk,
+            self._columns,
+            tiles,
+            stripes,
+            out,
+            self.rows,
+            up._address,
+            room,
+        )
+
+    def gates(self, up: _Stored) -> bool:
+        """Whether `gated` can be asked for."""
+        return self._kernels is up._kernels and self.rows == up.rows and self.rows % STRIPE == 0 and bool(self._gated_product)
 
     def multiply(self, input_MK: Tensor) -> Tensor:
         """In float32, some rows of the matrix at a time."""
@@ -55,7 +83,7 @@ class _Stored:
         products = []
         for first in range(0, self.rows, PANEL_ROWS):
             end = min(first + PANEL_ROWS, self.rows)
-            self._kernels.numbers(self._address, first, end, self._columns, 0, 0, 0, panel_NK.data_ptr(), 0)
+            self._kernels.numbers(self._address, first, end, self._columns, 0, 0, 0, panel_NK.data_ptr(), 0, 0)
             products.append(F.linear(input_MK, panel_NK[: end - first]))
         return torch.cat(products, 1)
 
@@ -133,13 +161,43 @@ class Linear:
         return output_MN[:count]
 
     def _many(self, input_MK: Tensor) -> Tensor:
+        return self._of_tiles(self._tiles(input_MK), len(input_MK))
+
+    def _tiles(self, input_MK: Tensor) -> Tensor:
+        """Input rows in the order of the matrix unit."""
         count, columns = input_MK.shape
-        stripes = -(-count // STRIPE)
-        tiles = torch.empty(stripes * STRIPE * columns, dtype=torch.bfloat16)
-        at = tiles.data_ptr()
+        tiles = torch.empty(-(-count // STRIPE) * STRIPE * columns, dtype=torch.bfloat16)
         assert self._inputs.tiles is not None
-        self._inputs.tiles(input_MK.data_ptr(), count, columns, at)
-        output_MN = torch.empty(stripes * STRIPE, self.rows)
-        out = output_MN.data_ptr()
-        self._team.run([part.many(stripes, at, out + 4 * part.first, self.rows) for part in self._stored])
-        return output_MN[:count]
+        self._inputs.tiles(input_MK.data_ptr(), count, columns, tiles.data_ptr())
+        return tiles
+
+    def _of_tiles(self, tiles: Tensor, count: int) -> Tensor:
+        stripes, stride = -(-count // STRIPE), self.rows + GAP
+        output_MN = torch.empty(stripes * STRIPE, stride)
+        at, out = tiles.data_ptr(), output_MN.data_ptr()
+        self._team.run([part.many(stripes, at, out + 4 * part.first, stride) for part in self._stored])
+        return output_MN[:count, : self.rows]
+
+
+class GatedFeedForward:
+    """down(silu(gate(x)) · up(x)), the feed-forward block of Llama and Qwen2."""
+
+    def __init__(self, gate_up: Linear, down: Linear) -> None:
+        """`gate_up` has two parts of as many rows as `down` has columns; no biases."""
+        self._gate_up, self._down = gate_up, down
+        parts = gate_up._stored
+        # one step from the input to the tiles that `down` wants, without the numbers between them
+        self._fused = gate_up._tiled and down._tiled and not gate_up._plain and not down._plain and parts[0].gates(parts[1])
+
+    def __call__(self, input_MK: Tensor) -> Tensor:
+        """(M, D) float32 for an input of that shape."""
+        count = len(input_MK)
+        if count <= kernel.FEW_ROWS[-1] or not self._fused:
+            gate, up = self._gate_up(input_MK).chunk(2, -1)
+            return self._down(F.silu(gate, inplace=True).mul_(up))
+        gate_part, up_part = self._gate_up._stored
+        tiles = self._gate_up._tiles(input_MK)
+        stripes = -(-count // STRIPE)
+        between = torch.empty(stripes * STRIPE * self._down.columns, dtype=torch.bfloat16)
+        self._gate_up._team.run([gate_part.gated(up_part, stripes, tiles.data_ptr(), between.data_ptr())])
+        return self._down._of_tiles(between, count)

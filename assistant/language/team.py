@@ -21,7 +21,20 @@ MOST_PARTS = 4
 _OPEN, _INSIDE, _COUNT, _SCRATCH, _CLOSED, _PARTS = 0, 64, 128, 136, 192, 256
 """Where on the board stand: the number of the product in work or 0, how many helpers are at it, its parts, the room for all
 threads, whether the team has ended, and the parts."""
-_FIELDS = ("next", "function", "weights", "rows", "chunk", "columns", "input", "input_rows", "out", "stride", "scratch_bytes")
+_FIELDS = (
+    "next",
+    "function",
+    "weights",
+    "rows",
+    "chunk",
+    "columns",
+    "input",
+    "input_rows",
+    "out",
+    "stride",
+    "second",
+    "scratch_bytes",
+)
 _PART_BYTES = 128
 _LOOKS = 20_000
 """How often a helper looks for work before it sleeps: about a millisecond."""
@@ -41,6 +54,7 @@ class Part(NamedTuple):
     input_rows: int
     out: int
     stride: int
+    second: int = 0
     scratch_bytes: int = 0
     """Room that each thread needs."""
 
@@ -124,7 +138,7 @@ def _work() -> str:
     over = code(f"icmp sgt i64 {end}, {field['rows']}")
     end = code(f"select i1 {over}, i64 {field['rows']}, i64 {end}")
     given = [field[name] for name in ("columns", "input", "input_rows")]
-    values = [field["weights"], first, end, *given, scratch, field["out"], field["stride"]]
+    values = [field["weights"], first, end, *given, scratch, field["out"], field["stride"], field["second"]]
     code.do(f"call void {function}({', '.join(f'i64 {value}' for value in values)})")
     code.do("br label %take")
     code.begin("taken")

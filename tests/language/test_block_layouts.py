@@ -17,7 +17,7 @@ from tests.language.random_blocks import BLOCK_TYPES, PROCESSORS, random_matrix
 def test_numbers_are_those_of_the_block_type(block_type: BlockType, features: Features) -> None:
     stored = random_matrix(7, 512, block_type)
     numbers = torch.full((5, 512), torch.nan)
-    kernels(block_type, features).numbers(stored.address, 2, 7, 512, 0, 0, 0, numbers.data_ptr(), 0)
+    kernels(block_type, features).numbers(stored.address, 2, 7, 512, 0, 0, 0, numbers.data_ptr(), 0, 0)
     torch.testing.assert_close(numbers, torch.from_numpy(stored.dequantize())[2:], rtol=1e-6, atol=1e-6)
 
 

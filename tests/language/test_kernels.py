@@ -21,7 +21,7 @@ def test_a_product_keeps_sixteen_bits_of_the_input(block_type: BlockType, rows: 
     input_kernels(features).planes(inputs.data_ptr(), rows, 768, planes.data_ptr())
     out = torch.full((rows, 12), torch.nan)
     product = kernels(block_type, features).product[rows]
-    product(stored.address, 2, 9, 768, planes.data_ptr(), rows, 0, out.data_ptr(), 12)
+    product(stored.address, 2, 9, 768, planes.data_ptr(), rows, 0, out.data_ptr(), 12, 0)
     assert error(out[:, 2:9], inputs @ torch.from_numpy(stored.dequantize())[2:].T) < 6e-4  # the step is 50 : 32512
     assert out[:, :2].isnan().all()
     assert out[:, 9:].isnan().all()
@@ -34,7 +34,7 @@ def test_rows_of_zeros_and_of_very_different_size_stay_what_they_are() -> None:
     planes = torch.empty(4 * planes_bytes(64), dtype=torch.uint8)
     input_kernels(features).planes(inputs.data_ptr(), 4, 64, planes.data_ptr())
     out = torch.empty(4, 40)
-    kernels(BlockType.Q8_0, features).product[4](stored.address, 0, 40, 64, planes.data_ptr(), 4, 0, out.data_ptr(), 40)
+    kernels(BlockType.Q8_0, features).product[4](stored.address, 0, 40, 64, planes.data_ptr(), 4, 0, out.data_ptr(), 40, 0)
     expected = inputs @ torch.from_numpy(stored.dequantize()).T
     assert not out[0].any()
     for got, wanted in zip(out[1:], expected[1:], strict=True):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from assistant.language.gguf import BlockType, StoredTensor
-from assistant.language.linear import SOME_ROWS, Linear
+from assistant.language.linear import SOME_ROWS, GatedFeedForward, Linear
 from assistant.language.machine_code import Features, host_features
 from assistant.language.team import Team
 from tests.language.random_blocks import PROCESSORS, error, random_matrix, random_rows
@@ -51,3 +51,18 @@ def test_floats_become_eight_bit_blocks_where_they_fit(columns: int) -> None:
     inputs = random_rows(2, columns)
     off = error(linear(inputs), inputs @ weight.T)
     assert off < 1e-6 if columns == 96 else 1e-4 < off < 1e-2
+
+
+@pytest.mark.parametrize("rows", [1, 5, 70])
+@pytest.mark.parametrize("kinds", [(BlockType.Q4_K, BlockType.Q4_K), (BlockType.Q4_K, BlockType.Q6_K)], ids=["fused", "apart"])
+@pytest.mark.parametrize("features", PROCESSORS, ids=str)
+def test_a_gated_block_is_its_three_products(features: Features, kinds: tuple[BlockType, BlockType], rows: int) -> None:
+    parts = [random_matrix(512, 256, kind) for kind in kinds]
+    last = random_matrix(64, 512, BlockType.Q8_0)
+    team = Team(2)
+    gate_up, down = (Linear(ours, None, team=team, features=features, full_precision=False) for ours in (parts, [last]))
+    inputs = 0.2 * random_rows(rows, 256)
+    gate, up = (inputs @ torch.from_numpy(part.dequantize()).T for part in parts)
+    expected = (torch.nn.functional.silu(gate) * up) @ torch.from_numpy(last.dequantize()).T
+    assert gate.min() < -10
+    assert error(GatedFeedForward(gate_up, down)(inputs), expected) < 1e-2

@@ -27,7 +27,7 @@ def test_a_product_is_as_exact_as_bfloat16(block_type: BlockType, rows: int, fir
     input_tiles(inputs.data_ptr(), rows, 512, tiles.data_ptr())
     scratch = torch.empty(2 * STRIPE * 512, dtype=torch.uint8)
     out = torch.full((stripes * STRIPE, 75), torch.nan)
-    product(stored.address, first, end, 512, tiles.data_ptr(), stripes, scratch.data_ptr(), out.data_ptr(), 75)
+    product(stored.address, first, end, 512, tiles.data_ptr(), stripes, scratch.data_ptr(), out.data_ptr(), 75, 0)
     weight = torch.from_numpy(stored.dequantize()).bfloat16().float()
     assert error(out[:rows, first:end], inputs.bfloat16().float() @ weight[first:end].T) < 1e-5
     assert out[:, end:].isnan().all()
