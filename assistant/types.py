@@ -160,6 +160,8 @@ class Evidence:
     text_lines: tuple[str, ...] = ()
     colours: tuple[Label, ...] = ()
     """Colour names with the share of the picture they cover."""
+    regions: tuple[Region, ...] = ()
+    """Objects that a detector found, the surest first."""
 
     def line(self) -> str:
         """One honest line of text for a language model that cannot see."""
@@ -168,6 +170,11 @@ class Evidence:
             parts.append("looks like " + ", ".join(f"{x.name} ({x.confidence:.0%})" for x in self.labels))
         else:
             parts.append("no object recognised with confidence")
+        if self.regions:
+            places: dict[str, list[str]] = {}
+            for region in self.regions:
+                places.setdefault(region.name, []).append(region.place)
+            parts.append("objects " + ", ".join(f"{name} x{len(where)} ({', '.join(where)})" for name, where in places.items()))
         if self.colours:
             parts.append("main colours " + ", ".join(x.name for x in self.colours))
         if self.text_lines:

