@@ -94,6 +94,7 @@ def _embedded(settings: Settings) -> LanguageModel:
         name=name,
         context_tokens=settings.language_model.context_tokens,
         threads=settings.threads,
+        cache_dir=settings.cache_dir / "compiled",
     )
 
 

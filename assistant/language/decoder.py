@@ -15,7 +15,7 @@ from torch import Tensor
 from assistant.language.checkpoint import Checkpoint, needed, open_checkpoint
 from assistant.language.decoder_config import DecoderConfig, corrupt
 from assistant.language.linear import GatedFeedForward, Linear
-from assistant.language.machine_code import Features, host_features
+from assistant.language.machine_code import Target, host_target
 from assistant.language.team import Team
 
 __all__ = ["Decoder", "DecoderConfig", "KeyValueCache"]
@@ -74,9 +74,9 @@ class _Layer:
 class _Matrices:
     """A checkpoint's tensors as what the decoder computes with."""
 
-    def __init__(self, checkpoint: Checkpoint, team: Team, features: Features, *, full_precision: bool) -> None:
+    def __init__(self, checkpoint: Checkpoint, team: Team, target: Target, *, full_precision: bool) -> None:
         self.checkpoint = checkpoint
-        self._linear = partial(Linear, team=team, features=features, full_precision=full_precision)
+        self._linear = partial(Linear, team=team, target=target, full_precision=full_precision)
 
     def vector(self, name: str, width: int) -> Tensor:
         return torch.from_numpy(needed(self.checkpoint, name, 1, width).dequantize()[0])
@@ -104,7 +104,7 @@ class Decoder:
     """The weights and the forward pass. Not for two threads at once."""
 
     def __init__(
-        self, checkpoint: Checkpoint, *, threads: int = 1, full_precision: bool = False, features: Features | None = None
+        self, checkpoint: Checkpoint, *, threads: int = 1, full_precision: bool = False, target: Target | None = None
     ) -> None:
         """Nothing is read yet but the norms and biases: matrices are multiplied where they lie.
 
@@ -112,7 +112,7 @@ class Decoder:
             checkpoint: See `open_checkpoint`.
             threads: That work on a product together; the rest of torch in this process computes with as many.
             full_precision: Compute in float32, several times slower.
-            features: What to use of the processor; all it has by default.
+            target: What to use of the processor, all it has by default, and where compiled code is kept.
 
         Raises:
             WeightsCorruptError: A tensor is missing or has the wrong shape.
@@ -120,11 +120,11 @@ class Decoder:
         torch.set_num_threads(1)
         self.config = config = checkpoint.config
         self.full_precision = full_precision
-        features = host_features() if features is None else features
-        self.dtype = torch.bfloat16 if features.bfloat16_tiles and not full_precision else torch.float32
+        target = host_target() if target is None else target
+        self.dtype = torch.bfloat16 if target.bfloat16_tiles and not full_precision else torch.float32
         """Of keys, values and attention."""
-        self._team = Team(threads)
-        matrices = _Matrices(checkpoint, self._team, features, full_precision=full_precision)
+        self._team = Team(threads, target)
+        matrices = _Matrices(checkpoint, self._team, target, full_precision=full_precision)
         with torch.inference_mode():
             self._layers = [_Layer(matrices, index, config) for index in range(config.layers)]
             self._norm_D = matrices.vector("output_norm.weight", config.width)

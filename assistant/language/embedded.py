@@ -16,6 +16,7 @@ from assistant.language.chat_template import ChatTemplate, MediaSpan
 from assistant.language.checkpoint import open_checkpoint
 from assistant.language.constraint import ConstraintCompiler
 from assistant.language.decoder import Decoder
+from assistant.language.machine_code import host_target
 from assistant.language.prefix_cache import Key, PrefixCache, Slot
 from assistant.language.reply import Reply
 from assistant.language.sampling import log_probability
@@ -48,6 +49,7 @@ class EmbeddedModel:
         threads: int,
         slots: int = 2,
         full_precision: bool = False,
+        cache_dir: Path | None = None,
         visual_tokens: Callable[[Image], VisualTokens] | None = None,
     ) -> None:
         """Map the model.
@@ -59,6 +61,7 @@ class EmbeddedModel:
             threads: Of the processor.
             slots: How many conversations are kept in the KV cache.
             full_precision: Compute in float32, slower; a reply then never depends on what was in the cache.
+            cache_dir: Where compiled code is kept, so that the next start need not wait for it; None is nowhere.
             visual_tokens: Turns a picture into embeddings of the model's width. Without it the model is blind and the pictures
                 of a prompt are left to the evidence in its text.
 
@@ -68,7 +71,7 @@ class EmbeddedModel:
         checkpoint = open_checkpoint(source)
         self._tokenizer = open_tokenizer(checkpoint.tokenizer())
         self._template = ChatTemplate(self._tokenizer)
-        self._decoder = Decoder(checkpoint, threads=threads, full_precision=full_precision)
+        self._decoder = Decoder(checkpoint, threads=threads, full_precision=full_precision, target=host_target(cache_dir))
         self._name = name
         self._context_tokens = min(context_tokens, self._decoder.config.context_tokens)
         self._prefixes = PrefixCache(self._decoder, tokens=self._context_tokens, slots=slots)

@@ -14,7 +14,7 @@ from functools import cache
 
 from assistant.language.block_layouts import CHUNK, LAYOUTS, prefetch, row_bytes, sixteen_numbers, unit_bytes
 from assistant.language.gguf import BlockType
-from assistant.language.machine_code import Code, Features, Function, Library
+from assistant.language.machine_code import Code, Function, Library, Target
 from assistant.language.matrix_unit import gated_product, matrix_product, tiles
 
 FEW_ROWS = (1, 2, 4)
@@ -30,46 +30,46 @@ PARAMETERS = (
 class Kernels:
     """Compiled loops over one block type. Addresses are of C arrays; nothing is checked, and the interpreter lock is released."""
 
-    def __init__(self, block_type: BlockType, features: Features) -> None:
+    def __init__(self, block_type: BlockType, target: Target) -> None:
         """Takes a few tenths of a second; see `kernels`."""
-        code = "".join(_product(block_type, rows, features) for rows in FEW_ROWS) + _numbers(block_type)
-        if features.bfloat16_tiles:
+        code = "".join(_product(block_type, rows, target) for rows in FEW_ROWS) + _numbers(block_type)
+        if target.bfloat16_tiles:
             code += matrix_product(block_type, PARAMETERS) + gated_product(block_type, PARAMETERS)
-        library = Library(code, features)
+        library = Library(code, target)
         self.product = {rows: library.function(f"product_{rows}", 10) for rows in FEW_ROWS}
         """Of input rows after `planes`; `count` and `scratch` are not used."""
         self.numbers = library.function("numbers", 10)
         """The numbers themselves, float32, row by row from `out` on; nothing else is used."""
-        self.matrix_product = library.function("matrix_product", 10) if features.bfloat16_tiles else None
+        self.matrix_product = library.function("matrix_product", 10) if target.bfloat16_tiles else None
         """Of `count` times 32 input rows after `tiles`; at least 32 matrix rows; `scratch` has 64 bytes a column."""
 
-        self.gated_product = library.function("gated_product", 10) if features.bfloat16_tiles else None
+        self.gated_product = library.function("gated_product", 10) if target.bfloat16_tiles else None
         """As `matrix_product`, of the rows of two matrices, `second` the upper one of a gated unit: tiles for the next product,
         which has `stride` columns; whole multiples of 16 rows."""
 
 
 @cache
-def kernels(block_type: BlockType, features: Features) -> Kernels:
+def kernels(block_type: BlockType, target: Target) -> Kernels:
     """Compiled once in a process."""
-    return Kernels(block_type, features)
+    return Kernels(block_type, target)
 
 
 class InputKernels:
     """Compiled loops over input rows."""
 
-    def __init__(self, features: Features) -> None:
+    def __init__(self, target: Target) -> None:
         """See `input_kernels`."""
-        library = Library(_planes() + (tiles() if features.bfloat16_tiles else ""), features)
+        library = Library(_planes() + (tiles() if target.bfloat16_tiles else ""), target)
         self.planes = library.function("planes", 4)
         """(input float32, rows, columns, out): `planes_bytes` for each row: high, low, sums by 16, sums by 32, step."""
-        self.tiles: Function | None = library.function("tiles", 4) if features.bfloat16_tiles else None
+        self.tiles: Function | None = library.function("tiles", 4) if target.bfloat16_tiles else None
         """(input float32, rows, columns, out): bfloat16 as the matrix unit wants it, in whole stripes of rows; 2 bytes a number."""
 
 
 @cache
-def input_kernels(features: Features) -> InputKernels:
+def input_kernels(target: Target) -> InputKernels:
     """Compiled once in a process."""
-    return InputKernels(features)
+    return InputKernels(target)
 
 
 def planes_bytes(columns: int) -> int:
@@ -125,7 +125,7 @@ _TINY = "0x39B4484C00000000"
 """1e-30, exact in single precision as LLVM wants it."""
 
 
-def _product(block_type: BlockType, input_rows: int, features: Features) -> str:
+def _product(block_type: BlockType, input_rows: int, target: Target) -> str:
     layout = LAYOUTS[block_type]
     code = Code(f"product_{input_rows}{PARAMETERS}")
     low, sums_16, sums_32, step_at, size = _planes_places(code)
@@ -144,8 +144,8 @@ def _product(block_type: BlockType, input_rows: int, features: Features) -> str:
         for number, (q, scale) in enumerate(unit.chunks):
             high_64 = code.load("<64 x i8>", here, CHUNK * number)
             low_64 = code.load("<64 x i8>", code.at(here, low), CHUNK * number)
-            dot = code(f"shl <16 x i32> {_dot(code, q, high_64, 'zeroinitializer', features)}, splat (i32 8)")
-            dot = code(f"sitofp <16 x i32> {_dot(code, q, low_64, dot, features)} to <16 x float>")
+            dot = code(f"shl <16 x i32> {_dot(code, q, high_64, 'zeroinitializer', target)}, splat (i32 8)")
+            dot = code(f"sitofp <16 x i32> {_dot(code, q, low_64, dot, target)} to <16 x float>")
             totals[2 * row] = code.fma(16, dot, scale, totals[2 * row])
         group_sums = code.load(
             f"<{layout.groups} x float>", sums[row], code.number("mul", code.number("sdiv", units.index, layout.group), 4)
@@ -161,9 +161,9 @@ def _product(block_type: BlockType, input_rows: int, features: Features) -> str:
     return code.text()
 
 
-def _dot(code: Code, q: str, plane: str, start: str, features: Features) -> str:
+def _dot(code: Code, q: str, plane: str, start: str, target: Target) -> str:
     """Products of 64 unsigned and 64 signed bytes, each four added to one of 16 sums."""
-    if features.dot_products:
+    if target.dot_products:
         return code(f"call <16 x i32> @llvm.x86.avx512.vpdpbusd.512(<16 x i32> {start}, <64 x i8> {q}, <64 x i8> {plane})")
     wide = [code(f"zext <64 x i8> {q} to <64 x i32>"), code(f"sext <64 x i8> {plane} to <64 x i32>")]
     sums, count = code(f"mul nsw <64 x i32> {wide[0]}, {wide[1]}"), 64

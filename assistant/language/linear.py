@@ -11,7 +11,7 @@ from torch import Tensor
 from assistant.language import kernels as kernel
 from assistant.language.block_layouts import CHUNK, fits
 from assistant.language.gguf import BlockType, StoredTensor, quantize
-from assistant.language.machine_code import Features, address_of
+from assistant.language.machine_code import Target, address_of
 from assistant.language.matrix_unit import STRIPE
 from assistant.language.team import Part, Team
 
@@ -33,11 +33,11 @@ GAP = 16
 class _Stored:
     """Some rows of a matrix that there are kernels for."""
 
-    def __init__(self, stored: StoredTensor, first: int, features: Features) -> None:
+    def __init__(self, stored: StoredTensor, first: int, target: Target) -> None:
         self.first = first
         """The matrix row its own first row is."""
         self._stored = stored  # keeps the bytes alive
-        self._kernels = kernel.kernels(stored.block_type, features)
+        self._kernels = kernel.kernels(stored.block_type, target)
         self.rows, self._columns, self._address = stored.rows, stored.columns, stored.address
         chunk = max(STRIPE, CHUNK_BYTES // stored.bytes_RB.shape[1] // STRIPE * STRIPE)
         self._chunk = min(chunk, -(-self.rows // STRIPE) * STRIPE)
@@ -103,7 +103,7 @@ class Linear:
     """y = W x + b."""
 
     def __init__(
-        self, parts: Sequence[StoredTensor], bias_N: Tensor | None, *, team: Team, features: Features, full_precision: bool
+        self, parts: Sequence[StoredTensor], bias_N: Tensor | None, *, team: Team, target: Target, full_precision: bool
     ) -> None:
         """Nothing of a block type is copied.
 
@@ -111,24 +111,24 @@ class Linear:
             parts: From top to bottom.
             bias_N: Of all parts together.
             team: Works on one product together.
-            features: Of the processor.
+            target: Of the compiled code.
             full_precision: Compute in float32. Otherwise weights that are stored as floats become 8-bit blocks, inputs of a
                 few rows keep 16 bits, and those of many rows are bfloat16 where the processor has a matrix unit.
         """
         self.columns = parts[0].columns
         self.rows = sum(part.rows for part in parts)
         self._bias_N, self._team = bias_N, team
-        self._inputs = kernel.input_kernels(features)
+        self._inputs = kernel.input_kernels(target)
         self._row_bytes = kernel.planes_bytes(self.columns)
         self._parts: list[_Stored | _Dense] = []
         first = 0
         for part in parts:
             if part.block_type in FLOATS and not full_precision and part.columns % CHUNK == 0:
                 part = quantize(part.dequantize())
-            self._parts.append(_Stored(part, first, features) if fits(part.block_type, part.columns) else _Dense(part))
+            self._parts.append(_Stored(part, first, target) if fits(part.block_type, part.columns) else _Dense(part))
             first += part.rows
         self._stored = [part for part in self._parts if isinstance(part, _Stored)]
-        self._tiled = features.bfloat16_tiles and min(part.rows for part in parts) >= STRIPE
+        self._tiled = target.bfloat16_tiles and min(part.rows for part in parts) >= STRIPE
         self._plain = full_precision or len(self._stored) < len(parts)
 
     def __call__(self, input_MK: Tensor) -> Tensor:

@@ -6,32 +6,38 @@ Values are vectors of a fixed width; LLVM maps them to whatever registers there 
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TypeAlias
 
 import llvmlite.binding as llvm
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
-    """What the processor has."""
+class Target:
+    """What code is compiled for."""
 
     dot_products: bool
     """AVX-512 VNNI: four int8 products added up in one instruction."""
     bfloat16_tiles: bool
     """AMX: 16 x 32 by 32 x 16 products."""
+    cache_dir: Path | None = None
+    """Where compiled code is kept from one process to the next; None is nowhere."""
 
 
 @cache
-def host_features() -> Features:
-    """Of this processor, as far as the operating system lets us use them."""
-    has = _host_features()
+def host_target(cache_dir: Path | None = None) -> Target:
+    """This processor, as far as the operating system lets us use it."""
+    has = _cpu_flags()
     vector = all(has.get(name, False) for name in ("avx512f", "avx512bw", "avx512vl", "avx512vnni"))
     tiles = all(has.get(name, False) for name in ("avx512bf16", "amx-tile", "amx-bf16"))
-    return Features(dot_products=vector, bfloat16_tiles=vector and tiles and _tiles_are_allowed())
+    return Target(dot_products=vector, bfloat16_tiles=vector and tiles and _tiles_are_allowed(), cache_dir=cache_dir)
 
 
 def _tiles_are_allowed() -> bool:
@@ -43,7 +49,7 @@ def _tiles_are_allowed() -> bool:
 
 
 @cache
-def _host_features() -> Mapping[str, bool]:
+def _cpu_flags() -> Mapping[str, bool]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return dict(llvm.get_host_cpu_features())
@@ -55,25 +61,30 @@ Function: TypeAlias = Callable[..., None]
 class Library:
     """Compiled functions, kept in memory as long as one of them."""
 
-    def __init__(self, code: str, features: Features) -> None:
-        """Compile.
+    def __init__(self, code: str, target: Target) -> None:
+        """Compile, or take what was compiled before.
 
         Args:
             code: Of `Code.text()`, one function or more.
-            features: Which instructions may be used.
+            target: Which instructions may be used, and where compiled code is kept.
         """
-        names = {name: on for name, on in _host_features().items() if name != "prefer-256-bit"}
-        if not features.dot_products:
+        names = {name: on for name, on in _cpu_flags().items() if name != "prefer-256-bit"}
+        if not target.dot_products:
             names = {name: on and "avx512" not in name and "amx" not in name for name, on in names.items()}
         flags = ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(names.items()))
+        key = hashlib.sha256(f"{llvm.llvm_version_info} {flags}\n{code}{DECLARATIONS}".encode()).hexdigest()
+        place = target.cache_dir / f"{key}.o" if target.cache_dir else None
+        compiled = _kept(place)
         module = llvm.parse_assembly(code + DECLARATIONS)
         module.verify()
         machine = llvm.Target.from_default_triple().create_target_machine(features=flags, opt=3, jit=True)
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        options.loop_unrolling = options.loop_vectorization = options.slp_vectorization = False  # the loops are vectors already
-        builder = llvm.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
+        if compiled is None:
+            options = llvm.create_pipeline_tuning_options(speed_level=2)
+            options.loop_unrolling = options.loop_vectorization = options.slp_vectorization = False  # the loops are vectors already
+            builder = llvm.create_pass_builder(machine, options)
+            builder.getModulePassManager().run(module, builder)
         self._engine = llvm.create_mcjit_compiler(module, machine)
+        self._engine.set_object_cache(lambda _, made: _keep(place, made), lambda _: compiled)
         self._engine.finalize_object()
 
     def function(self, name: str, arguments: int) -> Function:
@@ -81,6 +92,32 @@ class Library:
         function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)(self._engine.get_function_address(name))
         function.library = self  # type: ignore[attr-defined]  # the code lives as long as the function
         return function
+
+
+_DIGEST_BYTES = 32
+
+
+def _kept(place: Path | None) -> bytes | None:
+    """What `_keep` left there, if it is whole."""
+    if place is None:
+        return None
+    try:
+        content = place.read_bytes()
+    except OSError:
+        return None
+    digest, compiled = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return compiled if hashlib.sha256(compiled).digest() == digest else None
+
+
+def _keep(place: Path | None, compiled: bytes) -> None:
+    """Keep it for the next process; where that cannot be, it is compiled again."""
+    if place is None:
+        return
+    with suppress(OSError):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = place.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(hashlib.sha256(compiled).digest() + compiled)
+        part.replace(place)
 
 
 def address_of(function: Function) -> int:

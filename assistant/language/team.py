@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 
-from assistant.language.machine_code import Code, Function, Library, host_features
+from assistant.language.machine_code import Code, Function, Library, Target, host_target
 
 MOST_PARTS = 4
 _OPEN, _INSIDE, _COUNT, _SCRATCH, _CLOSED, _PARTS = 0, 64, 128, 136, 192, 256
@@ -62,12 +62,12 @@ class Part(NamedTuple):
 class Team:
     """The calling thread and `threads` - 1 helpers. One product at a time."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, target: Target | None = None) -> None:
         """Helpers start asleep."""
         self.threads = threads
         self._board = torch.zeros((_PARTS + MOST_PARTS * _PART_BYTES) // 8, dtype=torch.int64)
         self._words = self._board.numpy()
-        self._lead, self._help = _functions()
+        self._lead, self._help = _functions(host_target() if target is None else target)
         self._scratch = torch.empty(0, dtype=torch.uint8)
         self._product = 0
         self._asleep = [True] * (threads - 1)
@@ -111,8 +111,8 @@ class Team:
 
 
 @cache
-def _functions() -> tuple[Function, Function]:
-    library = Library(_work() + _leading() + _helping(), host_features())
+def _functions(target: Target) -> tuple[Function, Function]:
+    library = Library(_work() + _leading() + _helping(), target)
     return library.function("lead", 2), library.function("help", 2)
 
 

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from assistant.language.block_layouts import LAYOUTS
 from assistant.language.gguf import BLOCK_SHAPES, BlockType, StoredTensor
-from assistant.language.machine_code import Features, host_features
+from assistant.language.machine_code import Target, host_target
 
 BLOCK_TYPES = tuple(LAYOUTS)
-PROCESSORS = tuple({Features(False, False), Features(host_features().dot_products, False), host_features()})
+PROCESSORS = tuple({Target(False, False), Target(host_target().dot_products, False), host_target()})
 """Any, and what of this one can be left out."""
 
 

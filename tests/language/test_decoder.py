@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCau
 from assistant.language.checkpoint import open_checkpoint
 from assistant.language.decoder import Decoder
 from assistant.language.gguf import quantize
-from assistant.language.machine_code import Features, host_features
+from assistant.language.machine_code import Target, host_target
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 320,
@@ -65,7 +65,7 @@ def decoder(request: pytest.FixtureRequest, folder: Path) -> Decoder:
         open_checkpoint(folder),
         threads=2 if request.param == "two threads" else 1,
         full_precision=request.param == "float32",
-        features=Features(False, False) if request.param == "any processor" else host_features(),
+        target=Target(False, False) if request.param == "any processor" else host_target(),
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from assistant.language.gguf import BlockType, StoredTensor
 from assistant.language.linear import SOME_ROWS, GatedFeedForward, Linear
-from assistant.language.machine_code import Features, host_features
+from assistant.language.machine_code import Target, host_target
 from assistant.language.team import Team
 from tests.language.random_blocks import PROCESSORS, error, random_matrix, random_rows
 
@@ -24,11 +24,11 @@ def _numbers(parts: list[StoredTensor]) -> Tensor:
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("rows", [1, 3, 4, 5, SOME_ROWS, SOME_ROWS + 1, 70])
-@pytest.mark.parametrize("features", PROCESSORS, ids=str)
-def test_parts_of_several_types_make_one_product(features: Features, rows: int, threads: int) -> None:
+@pytest.mark.parametrize("target", PROCESSORS, ids=str)
+def test_parts_of_several_types_make_one_product(target: Target, rows: int, threads: int) -> None:
     parts = [random_matrix(count, 512, kind) for count, kind in ((300, BlockType.Q4_K), (33, BlockType.Q6_K), (64, BlockType.Q8_0))]
     bias = random_rows(397)
-    linear = Linear(parts, bias, team=Team(threads), features=features, full_precision=False)
+    linear = Linear(parts, bias, team=Team(threads), target=target, full_precision=False)
     inputs = random_rows(rows, 512)
     got = linear(inputs)
     assert got.shape == (rows, 397)
@@ -39,7 +39,7 @@ def test_parts_of_several_types_make_one_product(features: Features, rows: int, 
 @pytest.mark.parametrize("rows", [1, 40])
 def test_full_precision_is_a_plain_product(rows: int, columns: int) -> None:
     parts = [_floats(random_rows(48, columns)), random_matrix(300, columns, BlockType.Q8_0)]
-    linear = Linear(parts, None, team=Team(1), features=host_features(), full_precision=True)
+    linear = Linear(parts, None, team=Team(1), target=host_target(), full_precision=True)
     inputs = random_rows(rows, columns)
     torch.testing.assert_close(linear(inputs), inputs @ _numbers(parts).T, rtol=1e-4, atol=1e-4)
 
@@ -47,7 +47,7 @@ def test_full_precision_is_a_plain_product(rows: int, columns: int) -> None:
 @pytest.mark.parametrize("columns", [96, 128])
 def test_floats_become_eight_bit_blocks_where_they_fit(columns: int) -> None:
     weight = random_rows(48, columns)
-    linear = Linear([_floats(weight)], None, team=Team(1), features=host_features(), full_precision=False)
+    linear = Linear([_floats(weight)], None, team=Team(1), target=host_target(), full_precision=False)
     inputs = random_rows(2, columns)
     off = error(linear(inputs), inputs @ weight.T)
     assert off < 1e-6 if columns == 96 else 1e-4 < off < 1e-2
@@ -55,12 +55,12 @@ def test_floats_become_eight_bit_blocks_where_they_fit(columns: int) -> None:
 
 @pytest.mark.parametrize("rows", [1, 5, 70])
 @pytest.mark.parametrize("kinds", [(BlockType.Q4_K, BlockType.Q4_K), (BlockType.Q4_K, BlockType.Q6_K)], ids=["fused", "apart"])
-@pytest.mark.parametrize("features", PROCESSORS, ids=str)
-def test_a_gated_block_is_its_three_products(features: Features, kinds: tuple[BlockType, BlockType], rows: int) -> None:
+@pytest.mark.parametrize("target", PROCESSORS, ids=str)
+def test_a_gated_block_is_its_three_products(target: Target, kinds: tuple[BlockType, BlockType], rows: int) -> None:
     parts = [random_matrix(512, 256, kind) for kind in kinds]
     last = random_matrix(64, 512, BlockType.Q8_0)
     team = Team(2)
-    gate_up, down = (Linear(ours, None, team=team, features=features, full_precision=False) for ours in (parts, [last]))
+    gate_up, down = (Linear(ours, None, team=team, target=target, full_precision=False) for ours in (parts, [last]))
     inputs = 0.2 * random_rows(rows, 256)
     gate, up = (inputs @ torch.from_numpy(part.dequantize()).T for part in parts)
     expected = (torch.nn.functional.silu(gate) * up) @ torch.from_numpy(last.dequantize()).T

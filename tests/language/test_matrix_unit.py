@@ -7,11 +7,11 @@ import torch
 
 from assistant.language.gguf import BlockType
 from assistant.language.kernels import input_kernels, kernels
-from assistant.language.machine_code import host_features
+from assistant.language.machine_code import host_target
 from assistant.language.matrix_unit import STRIPE
 from tests.language.random_blocks import BLOCK_TYPES, error, random_matrix, random_rows
 
-pytestmark = pytest.mark.skipif(not host_features().bfloat16_tiles, reason="this processor has no matrix unit")
+pytestmark = pytest.mark.skipif(not host_target().bfloat16_tiles, reason="this processor has no matrix unit")
 
 
 @pytest.mark.parametrize(("first", "end"), [(0, 64), (3, 70), (32, 64)])
@@ -21,7 +21,7 @@ def test_a_product_is_as_exact_as_bfloat16(block_type: BlockType, rows: int, fir
     stored, inputs = random_matrix(70, 512, block_type), random_rows(rows, 512)
     stripes = -(-rows // STRIPE)
     tiles = torch.empty(stripes * STRIPE * 512, dtype=torch.bfloat16)
-    input_tiles, product = input_kernels(host_features()).tiles, kernels(block_type, host_features()).matrix_product
+    input_tiles, product = input_kernels(host_target()).tiles, kernels(block_type, host_target()).matrix_product
     assert input_tiles is not None
     assert product is not None
     input_tiles(inputs.data_ptr(), rows, 512, tiles.data_ptr())

@@ -9,7 +9,7 @@ import torch
 
 from assistant.language.gguf import BlockType
 from assistant.language.kernels import kernels
-from assistant.language.machine_code import address_of, host_features
+from assistant.language.machine_code import address_of, host_target
 from assistant.language.team import MOST_PARTS, Part, Team
 from tests.language.random_blocks import random_matrix
 
@@ -17,7 +17,7 @@ ROWS, COLUMNS = 1000, 64
 
 
 def _part(out: torch.Tensor) -> Part:
-    numbers = kernels(BlockType.Q8_0, host_features()).product[1]
+    numbers = kernels(BlockType.Q8_0, host_target()).product[1]
     return Part(address_of(numbers), MATRIX.address, ROWS, 32, COLUMNS, PLANES.data_ptr(), 1, out.data_ptr(), ROWS)
 
 
