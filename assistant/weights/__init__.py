@@ -2,6 +2,7 @@
 
 from assistant.weights.catalogue import CATALOGUE, File, Model, Package, Part
 from assistant.weights.pull import pull
+from assistant.weights.shelf import Shelf
 from assistant.weights.store import ModelStatus, WeightStore
 
-__all__ = ["CATALOGUE", "File", "Model", "ModelStatus", "Package", "Part", "WeightStore", "pull"]
+__all__ = ["CATALOGUE", "File", "Model", "ModelStatus", "Package", "Part", "Shelf", "WeightStore", "pull"]

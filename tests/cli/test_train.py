@@ -1,0 +1,36 @@
+"""`assistant train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from assistant.cli.train import train
+from assistant.training.data_packages import DATA
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASSISTANT_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_the_data_is_listed_with_its_licence() -> None:
+    done = CliRunner().invoke(train, ["data", "--list", "--json"])
+    rows = {row["name"]: row for row in map(json.loads, done.output.splitlines())}
+    assert rows.keys() == DATA.keys()
+    assert rows["backgrounds"]["licence"] == "CC-BY-SA-3.0" and rows["backgrounds"]["present"] is False
+    assert "scratch" in rows["backgrounds"]["package"]
+    assert "CC-BY-SA-3.0" in CliRunner().invoke(train, ["data", "--list"]).output
+
+
+def test_removing_what_is_not_here_is_no_error() -> None:
+    assert CliRunner().invoke(train, ["data", "--remove", "emoji"]).exit_code == 0
+
+
+def test_unknown_data_names_the_known() -> None:
+    done = CliRunner().invoke(train, ["data", "imagenet"])
+    assert "there is no training data 'imagenet'" in str(done.exception)
