@@ -1,5 +1,5 @@
 # make demo: install, fetch the weights, ask a recorded question about a photo and a follow-up from memory.
-# make test: install, fetch the weights, run the tests.
+# make test: install, fetch the weights, run the tests, in two processes.
 .PHONY: demo test test-slow benchmark clean
 
 PYTHON ?= python3
@@ -22,7 +22,7 @@ demo: $(INSTALLED)
 test: $(INSTALLED_FOR_TESTS)
 	$(BIN)/assistant models pull --profile tiny
 	$(BIN)/assistant models pull
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(INSTALLED_FOR_TESTS)
 	$(BIN)/assistant models pull --all

@@ -18,8 +18,7 @@ def test_missing_weights_are_named_with_the_command_that_brings_them(tmp_path: P
 
 
 def test_the_exit_code_says_whether_something_is_missing(assistant: Run, tmp_path: Path) -> None:
-    (tmp_path / "assistant.toml").write_text(f'cache_dir = "{tmp_path}"\n')
-    done = assistant("doctor", "--json", check=False)
+    done = assistant("doctor", "--json", check=False, ASSISTANT_CACHE_DIR=str(tmp_path))
     statuses = {json.loads(line)["status"] for line in done.stdout.splitlines()}
     assert done.returncode == 1
     assert "missing" in statuses

@@ -17,8 +17,8 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
 def test_models_are_listed_with_their_licence_and_who_needs_them(assistant: Run, tmp_path: Path) -> None:
-    (tmp_path / "assistant.toml").write_text(f'cache_dir = "{tmp_path / "cache"}"\n')
-    rows = {row["name"]: row for row in map(json.loads, assistant("models", "list", "--json").stdout.splitlines())}
+    listed = assistant("models", "list", "--json", ASSISTANT_CACHE_DIR=str(tmp_path / "cache"))
+    rows = {row["name"]: row for row in map(json.loads, listed.stdout.splitlines())}
     assert rows["smollm2-135m-instruct"]["present"] is False
     assert "tiny" in rows["smollm2-135m-instruct"]["profiles"]
     assert rows["smollm2-135m-instruct"]["licence"] == "Apache-2.0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +33,9 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=ENGINES)
-async def recognizer(
-    request: pytest.FixtureRequest, weights_dir: Callable[[str], Path], threads: None
-) -> AsyncIterator[SpeechRecognizer]:
+@pytest.fixture(scope="module", params=ENGINES)
+def recognizer(request: pytest.FixtureRequest, weights_dir: Callable[[str], Path], threads: None) -> Iterator[SpeechRecognizer]:
+    """An engine, built once for the whole suite: each test finds it as the test before left it."""
     folder = weights_dir("whisper-tiny.en")
     detector = SileroDetector(weights_dir("silero-vad") / "silero_vad_16k_sequence.onnx")
     engine: SpeechRecognizer
@@ -53,7 +52,7 @@ async def recognizer(
         short = request.param == "faster-whisper"
         engine = FasterWhisperRecognizer(folder, threads=1, beam_size=1, short_context=short, detector=detector)
     yield engine
-    await engine.close()
+    asyncio.run(engine.close())
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from assistant.types import Image
 from assistant.vision.experts import EvidenceEncoder
 
 
-@pytest.fixture(params=["scripted", pytest.param("experts", marks=pytest.mark.weights)])
-async def encoder(request: pytest.FixtureRequest) -> AsyncIterator[VisionEncoder]:
+@pytest.fixture(scope="module", params=["scripted", pytest.param("experts", marks=pytest.mark.weights)])
+def encoder(request: pytest.FixtureRequest) -> Iterator[VisionEncoder]:
+    """An encoder, built once for the whole suite: each test finds it as the test before left it."""
     made: VisionEncoder
     if request.param == "scripted":
         made = ScriptedVision()
@@ -24,7 +25,7 @@ async def encoder(request: pytest.FixtureRequest) -> AsyncIterator[VisionEncoder
         weights_dir: Callable[[str], Path] = request.getfixturevalue("weights_dir")
         made = EvidenceEncoder(weights_dir("efficientnet-lite0") / "model.pth")
     yield made
-    await made.close()
+    asyncio.run(made.close())
 
 
 def noise(height_px: int, width_px: int) -> Image:

@@ -74,7 +74,7 @@ def test_ones_own_sentences_are_those_of_the_language(tmp_path: Path) -> None:
 def _ears(folder: Path) -> SpeechRecognizer:
     from assistant.speech.whisper import FasterWhisperRecognizer
 
-    return FasterWhisperRecognizer(folder, threads=1, beam_size=1, short_context=False, detector=None)
+    return FasterWhisperRecognizer(folder, threads=1, beam_size=1, short_context=True, detector=None)
 
 
 @pytest.mark.weights
