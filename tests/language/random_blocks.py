@@ -11,7 +11,7 @@ from assistant.language.gguf import BLOCK_SHAPES, BlockType, StoredTensor
 from assistant.language.machine_code import Target, host_target
 
 BLOCK_TYPES = tuple(LAYOUTS)
-PROCESSORS = tuple({Target(False, False), Target(host_target().dot_products, False), host_target()})
+PROCESSORS = tuple(dict.fromkeys((Target(False, False), Target(host_target().dot_products, False), host_target())))
 """Any, and what of this one can be left out."""
 
 
