@@ -20,6 +20,7 @@
     ├── WeightsError                    a weight file is not as pinned
     │   ├── WeightsMissingError         weights_missing
     │   ├── WeightsCorruptError         weights_corrupt
+    │   ├── WeightsMismatchError        weights_mismatch
     │   └── WeightsDownloadError        weights_download_failed
     ├── StorageError                    storage_failed
     │   └── StorageFullError            storage_full
@@ -172,6 +173,12 @@ class WeightsCorruptError(WeightsError):
     """A weight file differs from its pinned sha256 or cannot be parsed."""
 
     code = "weights_corrupt"
+
+
+class WeightsMismatchError(WeightsError):
+    """A file was made for other weights than those in use."""
+
+    code = "weights_mismatch"
 
 
 class WeightsDownloadError(WeightsError):

@@ -36,6 +36,9 @@ _ANCHORS: Mapping[str, tuple[str, ...]] = {
 }
 """Shades that people call by the name; a pixel takes the name of the nearest one."""
 
+COLOURS = tuple(_ANCHORS)
+"""The names that a colour may have."""
+
 
 def main_colours(pixels_HWC: NDArray[np.uint8], *, at_most: int = 3, at_least: float = 0.1) -> tuple[Label, ...]:
     """Colour names with the share of the picture they cover, the largest first.
@@ -43,12 +46,18 @@ def main_colours(pixels_HWC: NDArray[np.uint8], *, at_most: int = 3, at_least: f
     Pixels of a small copy take the name of the nearest shade in CIE Lab, so the answer is the same every time.
     """
     small_HWC = shrink(pixels_HWC, max_side_px=_SAMPLE_SIDE_PX)
-    lab_P3 = _lab(small_HWC.reshape(-1, 3))
-    distances_PA = ((lab_P3[:, None, :] - _ANCHOR_LAB_A3[None, :, :]) ** 2).sum(axis=2)
-    counts = np.bincount(_NAME_OF_ANCHOR_A[distances_PA.argmin(axis=1)], minlength=len(_ANCHORS))
-    shares = dict(zip(_ANCHORS, (counts / counts.sum()).tolist(), strict=True))
+    counts = np.bincount(colour_indices_P(small_HWC.reshape(-1, 3)), minlength=len(COLOURS))
+    shares = dict(zip(COLOURS, (counts / counts.sum()).tolist(), strict=True))
     ranked = sorted(shares.items(), key=lambda item: -item[1])[:at_most]
     return tuple(Label(name, share) for name, share in ranked if share >= at_least)
+
+
+def colour_indices_P(rgb_P3: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Which of `COLOURS` each pixel has."""
+    lab_P3 = _lab(rgb_P3)
+    distances_PA = ((lab_P3[:, None, :] - _ANCHOR_LAB_A3[None, :, :]) ** 2).sum(axis=2)
+    indices_P: NDArray[np.intp] = _NAME_OF_ANCHOR_A[distances_PA.argmin(axis=1)]
+    return indices_P
 
 
 def _lab(rgb_P3: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -1,0 +1,32 @@
+"""Pictures as visual tokens: an encoder, a detector if there is one, and a connector, in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from assistant.types import Image, VisualTokens
+from assistant.vision.connector import Connector
+from assistant.vision.detector import ObjectDetector
+from assistant.vision.encoder import FeatureEncoder
+
+REGION_CONFIDENCE = 0.3
+"""On 46 photos of COCO (2026-11) 93 % of the kinds above it were there, and half of those there were above it."""
+
+
+class PictureProjector:
+    """Looks at pictures for one language model. Not for two threads at a time."""
+
+    def __init__(self, encoder: FeatureEncoder, connector: Connector, detector: ObjectDetector | None = None) -> None:
+        self._encoder, self._connector, self._detector = encoder, connector, detector
+
+    def project(self, images: Sequence[Image]) -> tuple[VisualTokens, ...]:
+        """The tokens of each picture; all are looked at together."""
+        pictures = [image.pixels_HWC for image in images]
+        features = self._encoder.encode(pictures)
+        if self._detector is not None:
+            features = replace(features, regions=self._detector.detect(pictures, at_least=REGION_CONFIDENCE))
+        with torch.no_grad():
+            return tuple(VisualTokens(tokens_ND.cpu().numpy()) for tokens_ND in self._connector(features))

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import torch
+
+from assistant.types import Region
+from assistant.vision.connectors.regions import RegionTokens, phrase
+from tests.vision.tiny_vision import TinyWords
+
+DOG, LEFT, RIGHT = (
+    Region("dog", 0.9, 0, 0.9, 1, 1),
+    Region("person", 0.8, 0, 0, 0.1, 1),
+    Region("person", 0.7, 0.9, 0, 1, 1),
+)
+
+
+def test_regions_are_counted_by_name_the_surest_first() -> None:
+    assert phrase([DOG, LEFT, RIGHT]) == " one dog (bottom), two person (left, right)."
+
+
+def test_an_untrained_region_is_its_words() -> None:
+    words = TinyWords()
+    tokens = RegionTokens(words, most=2, start="Found:")
+    torch.testing.assert_close(tokens([DOG, LEFT, RIGHT]), words("Found: one dog (bottom), one person (left)."))
+
+
+def test_nothing_found_takes_no_token() -> None:
+    assert RegionTokens(TinyWords(), most=8, start="Found:")([]).shape == (0, TinyWords.width)
+
+
+def test_no_more_are_told_than_there_are_words_for() -> None:
+    assert len(RegionTokens(TinyWords(), most=99, start="")([DOG] * 30)) == len(TinyWords()(phrase([DOG] * 10)))
