@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from assistant.vision.encoder import FeatureEncoder
 
 REGION_CONFIDENCE = 0.3
 """On 46 photos of COCO (2026-11) 93 % of the kinds above it were there, and half of those there were above it."""
+_REMEMBERED = 32
 
 
 class PictureProjector:
@@ -21,6 +23,16 @@ class PictureProjector:
 
     def __init__(self, encoder: FeatureEncoder, connector: Connector, detector: ObjectDetector | None = None) -> None:
         self._encoder, self._connector, self._detector = encoder, connector, detector
+        self._seen: OrderedDict[str, VisualTokens] = OrderedDict()
+
+    def __call__(self, image: Image) -> VisualTokens:
+        """The tokens of one picture; one seen lately is not looked at again."""
+        if image.sha256 not in self._seen:
+            (self._seen[image.sha256],) = self.project([image])
+        self._seen.move_to_end(image.sha256)
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return self._seen[image.sha256]
 
     def project(self, images: Sequence[Image]) -> tuple[VisualTokens, ...]:
         """The tokens of each picture; all are looked at together."""

@@ -69,9 +69,7 @@ async def _measure(name: str, given: argparse.Namespace) -> None:
         connector = build_connector(given.kind, encoder, words, given.options)
     detector = None if given.no_detector else ObjectDetector(store.folder("ssd-mobilenet-v2-coco") / "model.pb")
     projector = PictureProjector(encoder, connector, detector)
-    model = EmbeddedModel(
-        source, name=name, context_tokens=1024, threads=given.threads, visual_tokens=lambda image: projector.project([image])[0]
-    )
+    model = EmbeddedModel(source, name=name, context_tokens=1024, threads=given.threads, visual_tokens=projector)
     print(f"{name}, {given.encoder}, {given.connector or given.kind} {given.options}, detector: {detector is not None}", flush=True)
     results = []
     start = time.perf_counter()

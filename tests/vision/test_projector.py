@@ -28,6 +28,17 @@ def test_pictures_become_tokens_alike_alone_and_together() -> None:
         assert np.allclose(alone.tokens_ND, tokens.tokens_ND, atol=1e-5)
 
 
+def test_a_picture_seen_before_costs_nothing_and_the_memory_of_it_is_bounded() -> None:
+    encoder, words = TinyEncoder(), TinyWords()
+    projector = PictureProjector(encoder, build_connector("linear", encoder, words))
+    images = [Image(noise(9, 9), str(n)) for n in range(34)]
+    first = projector(images[0])
+    assert projector(images[0]) is first
+    for image in images[1:]:
+        projector(image)
+    assert projector(images[0]) is not first
+
+
 @pytest.mark.slow
 def test_a_detector_adds_what_it_found(weights_dir: Callable[[str], Path]) -> None:
     encoder, words = TinyEncoder(), TinyWords()

@@ -52,9 +52,7 @@ async def test_an_untrained_connector_lets_a_small_model_name_a_photo(weights_di
     checkpoint = open_checkpoint(source)
     words = CheckpointWords(checkpoint, open_tokenizer(checkpoint.tokenizer()), sha256="")
     projector = PictureProjector(encoder, Anchored(encoder, words))
-    model = EmbeddedModel(
-        source, name="smollm2", context_tokens=512, threads=1, visual_tokens=lambda image: projector.project([image])[0]
-    )
+    model = EmbeddedModel(source, name="smollm2", context_tokens=512, threads=1, visual_tokens=projector)
     image = decode_image(PHOTO, max_bytes=2**20, max_pixels=10**6, max_side_px=1000)
     prompts = [Prompt((Message("user", "What is in the picture?", images),)) for images in ((image,), ())]
     seen, blind = await model.generate_batch(prompts, GenerationOptions(max_tokens=24))
