@@ -95,9 +95,10 @@ def _planes() -> str:
     peaks = code.loop("0", "%columns", 16, [("<16 x float>", "zeroinitializer")])
     numbers = code.load("<16 x float>", row, code.number("mul", peaks.index, 4))
     numbers = code(f"call <16 x float> @llvm.fabs.v16f32(<16 x float> {numbers})")
-    (peak,) = peaks.close([code(f"call <16 x float> @llvm.maxnum.v16f32(<16 x float> {numbers}, <16 x float> {peaks.values[0]})")])
-    largest = code(f"call nnan float @llvm.vector.reduce.fmax.v16f32(<16 x float> {peak})")
-    largest = code(f"call float @llvm.maxnum.f32(float {largest}, float {_TINY})")
+    (peak,) = peaks.close([code(f"call <16 x float> @llvm.maximum.v16f32(<16 x float> {numbers}, <16 x float> {peaks.values[0]})")])
+    # these maxima of a row with NaN are NaN, and so are its step and its products
+    largest = code(f"call float @llvm.vector.reduce.fmaximum.v16f32(<16 x float> {peak})")
+    largest = code(f"call float @llvm.maximum.f32(float {largest}, float {_TINY})")
     step = code(f"fdiv float {largest}, {PEAK:e}")
     code.store("float", step, out, step_at)
     per_step = code.splat(code(f"fdiv float {PEAK:e}, {largest}"), 16)

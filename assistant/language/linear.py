@@ -132,8 +132,16 @@ class Linear:
         self._plain = full_precision or len(self._stored) < len(parts)
 
     def __call__(self, input_MK: Tensor) -> Tensor:
-        """The product, (M, N) float32."""
+        """The product, (M, N) float32.
+
+        Raises:
+            ValueError: The input is not of shape (M, K): compiled loops would read past its end.
+        """
+        if input_MK.dim() != 2 or input_MK.shape[1] != self.columns:
+            raise ValueError(f"an input of shape {tuple(input_MK.shape)} for a matrix of {self.columns} columns")
         count = len(input_MK)
+        if not count:
+            return torch.empty(0, self.rows)
         input_MK = input_MK.float().contiguous()
         if self._plain:
             output_MN = torch.cat([part.multiply(input_MK) for part in self._parts], 1)

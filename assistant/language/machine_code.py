@@ -72,10 +72,13 @@ class Library:
         if not target.dot_products:
             names = {name: on and "avx512" not in name and "amx" not in name for name, on in names.items()}
         flags = ",".join(f"{'+' if on else '-'}{name}" for name, on in sorted(names.items()))
-        key = hashlib.sha256(f"{llvm.llvm_version_info} {flags}\n{code}{DECLARATIONS}".encode()).hexdigest()
+        code += DECLARATIONS
+        if names.get("f16c") is False:
+            code += HALF_TO_FLOAT
+        key = hashlib.sha256(f"{llvm.llvm_version_info} {llvm.get_process_triple()} {flags}\n{code}".encode()).hexdigest()
         place = target.cache_dir / f"{key}.o" if target.cache_dir else None
         compiled = _kept(place)
-        module = llvm.parse_assembly(code + DECLARATIONS)
+        module = llvm.parse_assembly(code)
         module.verify()
         machine = llvm.Target.from_default_triple().create_target_machine(features=flags, opt=3, jit=True)
         if compiled is None:
@@ -113,11 +116,14 @@ def _keep(place: Path | None, compiled: bytes) -> None:
     """Keep it for the next process; where that cannot be, it is compiled again."""
     if place is None:
         return
-    with suppress(OSError):
+    part = place.with_suffix(f".{os.getpid()}.part")
+    try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = place.with_suffix(f".{os.getpid()}.part")
         part.write_bytes(hashlib.sha256(compiled).digest() + compiled)
         part.replace(place)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()  # a disk that is full stays no fuller
 
 
 def address_of(function: Function) -> int:
@@ -133,14 +139,15 @@ declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 declare float @llvm.vector.reduce.fadd.v2f32(float, <2 x float>)
 declare float @llvm.vector.reduce.fadd.v8f32(float, <8 x float>)
 declare float @llvm.vector.reduce.fadd.v16f32(float, <16 x float>)
-declare float @llvm.vector.reduce.fmax.v16f32(<16 x float>)
+declare float @llvm.vector.reduce.fmaximum.v16f32(<16 x float>)
 declare i32 @llvm.vector.reduce.add.v16i32(<16 x i32>)
 declare <16 x float> @llvm.fabs.v16f32(<16 x float>)
 declare <16 x float> @llvm.maxnum.v16f32(<16 x float>, <16 x float>)
 declare <16 x float> @llvm.minnum.v16f32(<16 x float>, <16 x float>)
 declare <16 x float> @llvm.rint.v16f32(<16 x float>)
 declare <16 x i32> @llvm.fptosi.sat.v16i32.v16f32(<16 x float>)
-declare float @llvm.maxnum.f32(float, float)
+declare <16 x float> @llvm.maximum.v16f32(<16 x float>, <16 x float>)
+declare float @llvm.maximum.f32(float, float)
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 declare <32 x i16> @llvm.x86.avx512.permvar.hi.512(<32 x i16>, <32 x i16>)
 declare void @llvm.x86.sse2.pause()
@@ -151,6 +158,28 @@ declare void @llvm.x86.tileloadd64(i8, ptr, i64)
 declare void @llvm.x86.tilestored64(i8, ptr, i64)
 declare void @llvm.x86.tdpbf16ps(i8, i8, i8)
 """
+
+HALF_TO_FLOAT = """
+define float @__extendhfsf2(half %number) {
+  %bits = bitcast half %number to i16
+  %wide = zext i16 %bits to i32
+  %size = and i32 %wide, 32767
+  %moved = shl i32 %size, 13
+  %small = bitcast i32 %moved to float
+  %scaled = fmul float %small, 0x46F0000000000000
+  %finite = bitcast float %scaled to i32
+  %special = icmp uge i32 %size, 31744
+  %exponent = select i1 %special, i32 2139095040, i32 0
+  %negative = and i32 %wide, 32768
+  %sign = shl i32 %negative, 16
+  %unsigned = or i32 %finite, %exponent
+  %all = or i32 %unsigned, %sign
+  %result = bitcast i32 %all to float
+  ret float %result
+}
+"""
+"""What LLVM calls where the processor has no instruction for it (x86 before F16C); not every C library has it. A factor of 2 to the
+power of 112 moves the exponent, which is right for subnormal numbers too."""
 
 
 class Code:

@@ -66,3 +66,23 @@ def test_a_gated_block_is_its_three_products(target: Target, kinds: tuple[BlockT
     expected = (torch.nn.functional.silu(gate) * up) @ torch.from_numpy(last.dequantize()).T
     assert gate.min() < -10
     assert error(GatedFeedForward(gate_up, down)(inputs), expected) < 1e-2
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("rows", [1, 3, 40])
+@pytest.mark.parametrize("target", PROCESSORS, ids=str)
+def test_what_is_no_number_shows_in_its_row_alone(target: Target, rows: int, value: float) -> None:
+    linear = Linear([random_matrix(64, 256, BlockType.Q4_K)], None, team=Team(1), target=target, full_precision=False)
+    inputs = random_rows(rows, 256)
+    inputs[0, 3] = value
+    got = linear(inputs)
+    assert not got[0].isfinite().any()
+    assert got[1:].isfinite().all()
+
+
+def test_no_rows_make_no_rows_and_the_wrong_width_is_refused() -> None:
+    linear = Linear([random_matrix(64, 256, BlockType.Q4_K)], None, team=Team(1), target=host_target(), full_precision=False)
+    assert linear(torch.empty(0, 256)).shape == (0, 64)
+    for shape in ((1, 192), (256,)):
+        with pytest.raises(ValueError, match="columns"):
+            linear(torch.zeros(shape))

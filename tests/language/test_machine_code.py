@@ -3,8 +3,11 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 
+from assistant.language import machine_code
 from assistant.language.machine_code import Code, Library, Target, host_target
 
 
@@ -52,3 +55,26 @@ def test_where_nothing_can_be_kept_it_is_compiled_each_time(tmp_path: Path) -> N
     out = torch.zeros(1, dtype=torch.int64)
     _sum_of_squares(Target(False, False, tmp_path / "in the way")).function("squares", 2)(4, out.data_ptr())
     assert out.item() == 14
+
+
+def test_every_half_is_the_same_float_without_the_instruction_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = {name: on and name not in ("f16c", "avx512fp16") for name, on in machine_code._cpu_flags().items()}
+    if "f16c" in flags:  # else it is no x86, and has the instruction
+        monkeypatch.setattr(machine_code, "_cpu_flags", lambda: flags)
+    code = Code("widen(i64 %count, ptr %halves, ptr %out)")
+    loop = code.loop("0", "%count", 1)
+    number = code.half(code.at("%halves", code.number("mul", loop.index, 2)), 0)
+    code.store("float", number, "%out", code.number("mul", loop.index, 4))
+    loop.close()
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    out = np.empty(1 << 16, np.float32)
+    Library(code.text(), Target(False, False)).function("widen", 3)(1 << 16, halves.ctypes.data, out.ctypes.data)
+    np.testing.assert_array_equal(out, halves.astype(np.float32))
+
+
+def test_a_file_that_could_not_be_finished_is_not_left_behind(tmp_path: Path) -> None:
+    machine_code._keep(tmp_path / "key.o", b"code")
+    (tmp_path / "key.o").unlink()
+    (tmp_path / "key.o").mkdir()
+    machine_code._keep(tmp_path / "key.o", b"code")
+    assert [path.name for path in tmp_path.iterdir()] == ["key.o"]
