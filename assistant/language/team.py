@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import platform
 import threading
+import weakref
 from collections.abc import Sequence
 from functools import cache
 from queue import SimpleQueue
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from assistant.language.machine_code import Code, Function, Library, Target, host_target
 
@@ -63,7 +67,13 @@ class Team:
     """The calling thread and `threads` - 1 helpers. One product at a time."""
 
     def __init__(self, threads: int, target: Target | None = None) -> None:
-        """Helpers start asleep."""
+        """Helpers start asleep; they end with the team, closed or not.
+
+        Raises:
+            ValueError: There is less than one thread.
+        """
+        if threads < 1:
+            raise ValueError(f"{threads} threads")
         self.threads = threads
         self._board = torch.zeros((_PARTS + MOST_PARTS * _PART_BYTES) // 8, dtype=torch.int64)
         self._words = self._board.numpy()
@@ -72,8 +82,11 @@ class Team:
         self._product = 0
         self._asleep = [True] * (threads - 1)
         self._beds: list[SimpleQueue[bool]] = [SimpleQueue() for _ in self._asleep]
+        self._end = weakref.finalize(self, _end, self._words, self._beds)
         for number, bed in enumerate(self._beds):
-            threading.Thread(target=self._serve, args=(number, bed), name=f"team-{number + 1}", daemon=True).start()
+            # without the team itself, which the thread would keep alive
+            given = (self._help, self._board, self._asleep, number, bed)
+            threading.Thread(target=_serve, args=given, name=f"team-{number + 1}", daemon=True).start()
 
     def run(self, parts: Sequence[Part]) -> None:
         """Compute all rows of all parts.
@@ -100,14 +113,19 @@ class Team:
 
     def close(self) -> None:
         """Let the helpers end."""
-        self._words[_CLOSED // 8] = 1
-        for bed in self._beds:
-            bed.put(False)
+        self._end()
 
-    def _serve(self, number: int, bed: SimpleQueue[bool]) -> None:
-        while bed.get():
-            self._help(self._board.data_ptr(), number + 1)
-            self._asleep[number] = True
+
+def _end(words: NDArray[np.int64], beds: Sequence[SimpleQueue[bool]]) -> None:
+    words[_CLOSED // 8] = 1
+    for bed in beds:
+        bed.put(False)
+
+
+def _serve(help_: Function, board: Tensor, asleep: list[bool], number: int, bed: SimpleQueue[bool]) -> None:
+    while bed.get():
+        help_(board.data_ptr(), number + 1)
+        asleep[number] = True
 
 
 @cache

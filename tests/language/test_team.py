@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 import time
 
 import pytest
@@ -53,3 +55,21 @@ def test_a_closed_team_still_computes_in_the_calling_thread() -> None:
 def test_too_many_parts_are_refused() -> None:
     with pytest.raises(ValueError, match="parts"):
         Team(1).run([_part(torch.empty(1, ROWS))] * (MOST_PARTS + 1))
+
+
+def test_a_team_without_threads_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 threads"):
+        Team(0)
+
+
+def test_helpers_end_with_a_team_that_nobody_closed() -> None:
+    before = set(threading.enumerate())
+    team, out = Team(3), torch.empty(1, ROWS)
+    team.run([_part(out)])
+    helpers = set(threading.enumerate()) - before
+    assert len(helpers) == 2
+    del team
+    gc.collect()
+    for helper in helpers:
+        helper.join(5)
+        assert not helper.is_alive()
