@@ -1,4 +1,4 @@
-"""What a decoder is made from. Nothing is converted: tensors are read where they lie."""
+"""What a decoder is made from. Tensors are read where they lie."""
 
 from __future__ import annotations
 

@@ -110,7 +110,8 @@ class Decoder:
 
         Args:
             checkpoint: See `open_checkpoint`.
-            threads: That work on a product together; the rest of torch in this process computes with as many.
+            threads: That work on a product together. Torch in this process computes with one: its threads wait busily, in the
+                way of these.
             full_precision: Compute in float32, several times slower.
             target: What to use of the processor, all it has by default, and where compiled code is kept.
 

@@ -32,12 +32,14 @@ def checked_config(**fields: Any) -> DecoderConfig:
     """A config of what a file says.
 
     Raises:
-        WeightsCorruptError: A size is out of bounds, or the architecture is none that is run here.
+        WeightsCorruptError: A size is no whole number or out of bounds, or the architecture is none that is run here.
     """
     config = DecoderConfig(**fields)
     sizes = (config.vocabulary_size, config.width, config.layers, config.heads, config.key_value_heads, config.intermediate_width)
     if config.architecture not in ("llama", "qwen2"):
         raise corrupt(f"architecture {config.architecture!r} is not supported")
+    if not all(isinstance(size, int) for size in (*sizes, config.head_width, config.context_tokens)):
+        raise corrupt(f"sizes are not whole numbers: {config}")
     if not all(0 < size <= 1 << 20 for size in (*sizes, config.context_tokens)) or config.layers > 1024:
         raise corrupt(f"sizes out of bounds: {config}")
     if config.heads % config.key_value_heads or config.head_width % 2 or not 0 < config.head_width <= 1024:

@@ -44,7 +44,7 @@ def _field(metadata: Mapping[str, Value], name: str, kind: type[T], default: T |
 
 
 class GgufCheckpoint:
-    """The tensors stay in the mapped file."""
+    """The tensors stay in the mapped file, but for Qwen2's q and k, whose rows are copied into another order."""
 
     def __init__(self, path: Path) -> None:
         """Read what the file says of the model.

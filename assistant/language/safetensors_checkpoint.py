@@ -33,7 +33,7 @@ _FOLDER_TYPES = {torch.float32: BlockType.F32, torch.float16: BlockType.F16, tor
 
 
 class SafetensorsCheckpoint:
-    """The tensors stay in the mapped files."""
+    """The tensors stay in the mapped files, but for q and k, whose rows are copied into another order."""
 
     def __init__(self, folder: Path) -> None:
         """Read what the folder says of the model.
@@ -55,10 +55,10 @@ class SafetensorsCheckpoint:
                 self._files |= dict.fromkeys(opened.keys(), opened)
         except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise corrupt(f"{folder}: {error}") from error
-        rope = given.get("rope_parameters") or {"rope_theta": given.get("rope_theta", 10_000.0)}
-        if rope.get("rope_type", "default") != "default" or given.get("rope_scaling"):
-            raise corrupt("scaled rotary positions are not supported")
         try:
+            rope = given.get("rope_parameters") or {"rope_theta": given.get("rope_theta", 10_000.0)}
+            if rope.get("rope_type", "default") != "default" or given.get("rope_scaling"):
+                raise corrupt("scaled rotary positions are not supported")
             heads = given["num_attention_heads"]
             self.config = checked_config(
                 architecture=given["model_type"],
@@ -74,7 +74,7 @@ class SafetensorsCheckpoint:
                 context_tokens=given["max_position_embeddings"],
                 tied_embeddings=bool(given.get("tie_word_embeddings", False)),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
             raise corrupt(f"{folder / CONFIG_FILE}: {error!r}") from error
 
     def tokenizer(self) -> Path:

@@ -27,7 +27,16 @@ def test_a_sound_shape_passes() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("architecture", "mamba"), ("width", 0), ("layers", 1 << 20), ("heads", 3), ("head_width", 15), ("rms_epsilon", 0.0)],
+    [
+        ("architecture", "mamba"),
+        ("width", 0),
+        ("width", 64.0),
+        ("head_width", 16.0),
+        ("layers", 1 << 20),
+        ("heads", 3),
+        ("head_width", 15),
+        ("rms_epsilon", 0.0),
+    ],
 )
 def test_a_shape_that_cannot_be_is_refused_with_a_hint(name: str, value: object) -> None:
     with pytest.raises(WeightsCorruptError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,10 @@ def _other_type(path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"hidden_size": 64', '"hidden_size": "64"'), encoding="utf-8")
 
 
+def _no_heads(path: Path) -> None:
+    path.write_text(re.sub(r'("num_attention_heads"): \d+', r"\1: 0", path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 def _list(path: Path) -> None:
     path.write_text("[]", encoding="utf-8")
 
@@ -36,6 +41,7 @@ def _list(path: Path) -> None:
 DAMAGE: dict[str, tuple[str, Callable[[Path], None]]] = {
     "weights cut short": ("model.safetensors", _cut),
     "a size that is text": (CONFIG_FILE, _other_type),
+    "no heads": (CONFIG_FILE, _no_heads),
     "a configuration that is not JSON": (CONFIG_FILE, _cut),
     "a configuration that is a list": (CONFIG_FILE, _list),
 }
