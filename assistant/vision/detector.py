@@ -21,6 +21,9 @@ from assistant.types import Region
 from assistant.vision.efficientnet import Convolution, laid_out, stages, stretched
 from assistant.vision.graph_def import read_constants
 
+REGION_CONFIDENCE = 0.3
+"""To be believed. On 46 photos of COCO (2026-11) 93 % of the kinds above it were there, and half of those there were above it."""
+
 _SIDE_PX = 300
 _BATCH_NORM_EPSILON = 1e-3
 _SMALLEST, _LARGEST = 0.2, 0.95

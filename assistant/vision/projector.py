@@ -10,11 +10,9 @@ import torch
 
 from assistant.types import Image, VisualTokens
 from assistant.vision.connector import Connector
-from assistant.vision.detector import ObjectDetector
+from assistant.vision.detector import REGION_CONFIDENCE, ObjectDetector
 from assistant.vision.encoder import FeatureEncoder
 
-REGION_CONFIDENCE = 0.3
-"""On 46 photos of COCO (2026-11) 93 % of the kinds above it were there, and half of those there were above it."""
 _REMEMBERED = 32
 
 

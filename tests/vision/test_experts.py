@@ -37,6 +37,16 @@ async def test_a_photo_is_named_and_coloured_and_holds_no_text(weights_path: Pat
     await encoder.close()
 
 
+@pytest.mark.slow
+async def test_a_detector_tells_what_is_where(weights_dir: Callable[[str], Path], weights_path: Path) -> None:
+    detector_path = weights_dir("ssd-mobilenet-v2-coco") / "model.pb"
+    encoder = EvidenceEncoder(weights_path, detector_path=detector_path, read_text=False)
+    evidence = (await encoder.encode(picture("photo.jpg"))).evidence
+    assert {"cup", "bowl"} <= {region.name for region in evidence.regions}
+    assert "cup x1 (top)" in evidence.line()
+    await encoder.close()
+
+
 async def test_a_receipt_is_read_unless_reading_is_off(weights_path: Path) -> None:
     reading, blind = EvidenceEncoder(weights_path), EvidenceEncoder(weights_path, read_text=False)
     assert "TOTAL" in (await reading.encode(picture("receipt.png"))).evidence.text_lines
