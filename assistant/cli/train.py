@@ -14,6 +14,7 @@ from assistant.cli.terminal import json_option, print_json, settings_for
 
 if TYPE_CHECKING:
     from assistant.training.data_store import DataStore
+    from assistant.training.sample import Language
 
 
 @click.group()
@@ -41,7 +42,7 @@ def data(
     preview: Path | None,
     sources: tuple[str, ...],
     folder: Path | None,
-    languages: tuple[str, ...],
+    languages: tuple[Language, ...],
     held_out: bool,
     seed: int,
     as_json: bool,

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from assistant.weights import Package
 
-FORMATS = frozenset({".png", ".jpg", ".gif", ".webp", ".txt", ".json", ".yml", ".noun", ".ttf", ".otf"})
+FORMATS = frozenset({".png", ".jpg", ".gif", ".webp", ".txt", ".json", ".yml", ".noun", ".ttf", ".ttc", ".otf"})
 """Suffixes of files that are unpacked: pictures, texts and fonts, nothing that runs."""
 
 
@@ -168,12 +168,12 @@ _DATA = (
     ),
     _debian(
         "fonts-han",
-        "Droid Sans Fallback, for Chinese",
-        "Apache-2.0",
-        ("fonts-droid-fallback", "1:6.0.1r16-1.1", "d2096d4edde128fedf6749be2dd204a5810210a6201126d99b8d412344f71056", 1_806_736),
-        _FONTS + "truetype/droid",
-        ("*.ttf",),
-        "pool/main/f/fonts-android/fonts-droid-fallback_6.0.1r16-1.1_all.deb",
+        "WenQuanYi Micro Hei, for Chinese and English",
+        "Apache-2.0 OR GPL-3.0-only WITH Font-exception-2.0",
+        ("fonts-wqy-microhei", "0.2.0-beta-3.1", "239163df984eea5c9da3b551aee374936222cdbd67f1a1be3cdcf3d76143ad66", 1_605_712),
+        "usr/share/fonts/truetype/wqy",
+        ("*.ttc",),
+        "pool/main/f/fonts-wqy-microhei/fonts-wqy-microhei_0.2.0-beta-3.1_all.deb",
     ),
     DataPackage(
         "dialogues",

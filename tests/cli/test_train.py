@@ -34,3 +34,10 @@ def test_removing_what_is_not_here_is_no_error() -> None:
 def test_unknown_data_names_the_known() -> None:
     done = CliRunner().invoke(train, ["data", "imagenet"])
     assert "there is no training data 'imagenet'" in str(done.exception)
+
+
+def test_a_sheet_of_samples_is_drawn_without_any_data(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    done = CliRunner().invoke(train, ["data", "--preview", str(sheet), "--source", "shapes", "--held-out"])
+    assert done.exit_code == 0, done.output
+    assert sheet.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,130 @@
+"""Conversations without pictures, with the untouched model's own answers, so that what it could say it still can."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from assistant.errors import ConfigError, FileMissingError
+from assistant.protocols import LanguageModel
+from assistant.training.data_store import DataStore
+from assistant.training.order import item_of
+from assistant.training.sample import Exchange, Language, Sample, Split, chance, split_of
+from assistant.types import GenerationOptions, Message, Prompt
+
+_FOLDERS: dict[Language, str] = {"en": "english", "zh": "chinese"}
+_UNSUITABLE = frozenset({"botprofile", "gossip", "politics"})
+"""Files about who the machine is and about people: a reply to them is no knowledge worth keeping."""
+_FIRST_LINE = re.compile(r"^- - (.+)$")
+_MAX_TOKENS = 96
+_ARITHMETIC = 200
+
+
+def replay_prompts(store: DataStore, languages: Sequence[Language]) -> list[str]:
+    """The opening lines of ChatterBot's dialogues, and sums; each once, always in the same order.
+
+    Raises:
+        WeightsMissingError: The dialogues are not here.
+    """
+    prompts: list[str] = []
+    for language in languages:
+        for path in sorted((store.folder("dialogues") / _FOLDERS[language]).glob("*.yml")):
+            if path.stem not in _UNSUITABLE:
+                prompts += _opening_lines(path)
+    rng = chance("arithmetic")
+    for _ in range(_ARITHMETIC if "en" in languages else 0):
+        a, b = rng.randint(2, 60), rng.randint(2, 60)
+        prompts.append(rng.choice((f"What is {a} plus {b}?", f"What is {max(a, b)} minus {min(a, b)}?", f"{a} + {b} =")))
+    return list(dict.fromkeys(prompts))
+
+
+def _opening_lines(path: Path) -> Iterator[str]:
+    """Of the corpus's own plain layout: a conversation begins with two dashes, and a long line goes on below, indented."""
+    line = ""
+    for row in [*path.read_text(encoding="utf-8").splitlines(), ""]:
+        if match := _FIRST_LINE.match(row):
+            line = match[1]
+        elif line and row.startswith("    "):
+            line += " " + row.strip()
+        elif line:
+            text = line.strip("'\" ").replace("''", "'")
+            if 2 <= len(text) <= 200:
+                yield text
+            line = ""
+
+
+async def record_replies(model: LanguageModel, prompts: Iterable[str], path: Path, *, system: str = "") -> int:
+    """Have a model answer the prompts greedily and write the answers down, one JSON object a line.
+
+    Prompts whose answers are in the file are not asked again, so that an interrupted recording goes on.
+
+    Returns:
+        How many answers are in the file.
+
+    Raises:
+        GenerationError: The model failed; what it answered before is kept.
+    """
+    done = {question for question, _ in _recorded(path)}
+    opening = (Message("system", system),) if system else ()
+    with path.open("a", encoding="utf-8") as lines:
+        for prompt in prompts:
+            if prompt in done:
+                continue
+            done.add(prompt)
+            pieces = [
+                piece.text async for piece in model.generate(_prompt(opening, prompt), GenerationOptions(max_tokens=_MAX_TOKENS))
+            ]
+            lines.write(json.dumps({"question": prompt, "answer": "".join(pieces).strip()}, ensure_ascii=False) + "\n")
+            lines.flush()
+    return len(done)
+
+
+class TextReplay:
+    """What `record_replies` wrote."""
+
+    name = "replay"
+    licence = "BSD-3-Clause, and the model's"
+
+    def __init__(self, path: Path) -> None:
+        """Read the answers; those that are empty or broke off without a word are left out.
+
+        Raises:
+            FileMissingError: There is no such file.
+            ConfigError: A line of it is no answer, or one side of the split is empty.
+        """
+        self._rows: dict[Split, list[tuple[str, str]]] = {"train": [], "held-out": []}
+        for question, answer in _rows(path):
+            if answer:
+                self._rows[split_of(f"text/{question}")].append((question, answer))
+        if not all(self._rows.values()):
+            raise ConfigError(f"{path} holds too few answers", hint="record more replies")
+
+    def sample(self, number: int, *, seed: int, split: Split) -> Sample:
+        """See `Source.sample`."""
+        question, answer = item_of(self._rows[split], number, seed=seed)
+        return Sample(self.name, self.licence, f"{self.name}/{split}/{seed}/{number}", (Exchange(question, answer, "chat"),))
+
+
+def _prompt(opening: tuple[Message, ...], question: str) -> Prompt:
+    return Prompt((*opening, Message("user", question)))
+
+
+def _recorded(path: Path) -> list[tuple[str, str]]:
+    return list(_rows(path)) if path.exists() else []
+
+
+def _rows(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise FileMissingError(f"cannot read {path}: {error.strerror}", hint="record the replies first") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            yield str(row["question"]), str(row["answer"])
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):  # the recording was stopped in the middle of it
+                return
+            raise ConfigError(f"line {number} of {path} is no answer: {error}", hint="fields: question, answer") from error
