@@ -31,7 +31,7 @@ class Anchored(nn.Module):
         grid_start: str = "Colours, row by row:",
         grid_side: int = 0,
         levels: Sequence[str] = (),
-        hidden_width: int | None = None,
+        hidden_width: int = 256,
     ) -> None:
         """Put the parts together; each is told after words that learned vectors begin as.
 
@@ -46,7 +46,7 @@ class Anchored(nn.Module):
             grid_start: Words before the grid.
             grid_side: Cells along a side of the grid; 0 leaves it out, as an untrained one says little.
             levels: That the grid's residual reads; see `LevelGrid`.
-            hidden_width: Of the grid's residual.
+            hidden_width: Of the grid's residual, by far the largest part of the file.
 
         Raises:
             ConfigError: The encoder names nothing.

@@ -27,9 +27,7 @@ class AnchoredGrid(nn.Module):
     In a pilot this read colours right after 610 s of training where an MLP without anchors, given 1,350, was at chance.
     """
 
-    def __init__(
-        self, encoder: FeatureEncoder, words: WordVectors, *, side: int, levels: Sequence[str], hidden_width: int | None
-    ) -> None:
+    def __init__(self, encoder: FeatureEncoder, words: WordVectors, *, side: int, levels: Sequence[str], hidden_width: int) -> None:
         """Look colours and places up.
 
         Args:
@@ -37,7 +35,7 @@ class AnchoredGrid(nn.Module):
             words: Of the language model.
             side: Cells along a side.
             levels: That the residual reads; see `LevelGrid`.
-            hidden_width: Of the residual; None takes the model's width.
+            hidden_width: Of the residual.
         """
         super().__init__()
         self.side = side

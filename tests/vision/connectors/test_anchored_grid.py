@@ -26,7 +26,7 @@ def test_shares_tell_each_cells_colours() -> None:
 
 def test_an_untrained_cell_is_nearly_its_colour_and_its_place() -> None:
     words = TinyWords()
-    grid = AnchoredGrid(TinyEncoder(), words, side=2, levels=(), hidden_width=None)
+    grid = AnchoredGrid(TinyEncoder(), words, side=2, levels=(), hidden_width=8)
     (tokens_PD,) = grid(TinyEncoder().encode([halves()]))
     expected = words(" red")[0] + 0.5 * words(" top left").mean(dim=0)
     assert (tokens_PD[0] - expected).norm() < 0.1 * expected.norm()
