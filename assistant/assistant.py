@@ -95,14 +95,18 @@ class Assistant:
         ended = threading.Event()
 
         def start() -> None:
-            tasks.append(self._loop.create_task(work))
-            tasks[0].add_done_callback(lambda _: ended.set())
+            if not tasks:
+                tasks.append(self._loop.create_task(work))
+                tasks[0].add_done_callback(lambda _: ended.set())
 
-        interrupted = False
-        self._loop.call_soon_threadsafe(start)
-        while not ended.is_set():
+        started = interrupted = False
+        while True:  # Ctrl-C may strike between any two steps here
             try:
+                if not started:
+                    self._loop.call_soon_threadsafe(start)
+                    started = True
                 ended.wait()
+                break
             except KeyboardInterrupt:
                 interrupted = True
                 self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])

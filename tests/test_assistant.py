@@ -7,7 +7,7 @@ import pytest
 from assistant import Assistant, load_settings
 from assistant.config import Settings
 from assistant.errors import ConfigError, InputError, NotFoundError
-from assistant.testing import SCRIPTED
+from assistant.testing import SCRIPTED, ScriptedLanguageModel
 from assistant.types import AudioDelta, TextDelta, TurnCompleted
 
 
@@ -29,13 +29,21 @@ def test_events_come_as_they_happen(assistant: Assistant) -> None:
     assert any(isinstance(event, AudioDelta) for event in events)
 
 
-def test_leaving_the_stream_interrupts_the_turn(assistant: Assistant) -> None:
-    for event in assistant.stream("Hello", session="alice"):
-        if isinstance(event, TextDelta):
-            break
-    (turn,) = assistant.history("alice")
-    assert turn.status == "interrupted"
-    assert assistant.ask("Still there?", session="alice").text
+def slow_model(settings: Settings) -> ScriptedLanguageModel:
+    return ScriptedLanguageModel(["One, two, three, four. " * 20, "Yes."], pause_s=0.02)
+
+
+def test_leaving_the_stream_interrupts_the_turn(settings: Settings) -> None:
+    slow = settings.model_copy(
+        update={"language_model": settings.language_model.model_copy(update={"engine": f"{__name__}:slow_model"})}
+    )
+    with Assistant(slow) as assistant:
+        for event in assistant.stream("Hello", session="alice"):
+            if isinstance(event, TextDelta):
+                break
+        (turn,) = assistant.history("alice")
+        assert turn.status == "interrupted"
+        assert assistant.ask("Still there?", session="alice").text == "Yes."
 
 
 def test_a_session_is_forgotten(assistant: Assistant) -> None:
