@@ -132,7 +132,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """An object that a detector found. The box is in shares of the picture's sides, from its top left corner."""
+    """An object that an expert found. The box is in shares of the picture's sides, from its top left corner."""
 
     name: str
     confidence: float
@@ -140,6 +140,13 @@ class Region:
     top: float
     right: float
     bottom: float
+    colour: str = ""
+    """Of nearly all of it; "" where it has several or nobody looked."""
+
+    @property
+    def title(self) -> str:
+        """Its colour, if known, and its name."""
+        return f"{self.colour} {self.name}" if self.colour else self.name
 
     @property
     def place(self) -> str:
@@ -165,7 +172,9 @@ class Evidence:
     colours: tuple[Label, ...] = ()
     """Colour names with the share of the picture they cover."""
     regions: tuple[Region, ...] = ()
-    """Objects that a detector found, the surest first."""
+    """Objects that were found, the surest first."""
+    glimpses: tuple[Label, ...] = ()
+    """Names that experts thought possible but not likely enough to report unasked."""
 
     def line(self) -> str:
         """One honest line of text for a language model that cannot see."""
@@ -177,7 +186,7 @@ class Evidence:
         if self.regions:
             places: dict[str, list[str]] = {}
             for region in self.regions:
-                places.setdefault(region.name, []).append(region.place)
+                places.setdefault(region.title, []).append(region.place)
             parts.append("objects " + ", ".join(f"{name} x{len(where)} ({', '.join(where)})" for name, where in places.items()))
         if self.colours:
             parts.append("main colours " + ", ".join(x.name for x in self.colours))

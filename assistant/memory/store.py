@@ -236,4 +236,5 @@ def _evidence(item: dict[str, Any]) -> Evidence:
         text_lines=tuple(item["text_lines"]),
         colours=tuple(Label(**colour) for colour in item["colours"]),
         regions=tuple(Region(**region) for region in item.get("regions", ())),  # older rows have none
+        glimpses=tuple(Label(**label) for label in item.get("glimpses", ())),
     )
