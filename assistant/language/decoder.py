@@ -55,6 +55,22 @@ class KeyValueCache:
             raise ValueError(f"cannot keep {length} of {self.length} positions")
         self.length = length
 
+    def begin_with(self, opening: KeyValueCache) -> None:
+        """Take over what a cache of one sequence has read: each row its beginning, after the row's own padding.
+
+        Raises:
+            ValueError: There is no room for it.
+        """
+        length, rows = opening.length, self.layers_BTHW[0].shape[0]
+        if length > self.capacity:
+            raise ValueError(f"{length} positions do not fit a cache for {self.capacity}")
+        padding = [0] * rows if self.padding_B is None else self.padding_B.clamp(max=length).tolist()
+        for mine_BTHW, read_1THW in zip(self.layers_BTHW, opening.layers_BTHW, strict=True):
+            for mine_THW, skipped in zip(mine_BTHW, padding, strict=True):
+                mine_THW[:skipped] = 0  # nobody attends to it, but what memory held could be NaN
+                mine_THW[skipped:length] = read_1THW[0, : length - skipped]
+        self.length = length
+
 
 class _Layer:
     def __init__(self, matrices: _Matrices, index: int, config: DecoderConfig) -> None:

@@ -15,9 +15,9 @@ from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError
 from assistant.language.chat_template import ChatTemplate, MediaSpan
 from assistant.language.checkpoint import open_checkpoint
 from assistant.language.constraint import ConstraintCompiler
-from assistant.language.decoder import Decoder
+from assistant.language.decoder import Decoder, KeyValueCache
 from assistant.language.machine_code import host_target
-from assistant.language.prefix_cache import Key, PrefixCache, Slot
+from assistant.language.prefix_cache import Key, PrefixCache, Slot, shared_length
 from assistant.language.reply import Reply
 from assistant.language.sampling import log_probability
 from assistant.language.tokenizer import TextStream, open_tokenizer
@@ -26,7 +26,7 @@ from assistant.worker import Worker
 
 # Read this many tokens between two looks at whether the caller is still there.
 _CHUNK_TOKENS = 128
-_BATCH = 8
+_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,12 @@ class EmbeddedModel:
         """
         texts = await self._worker.run(lambda: [self._read(prompt) for prompt in prompts])
         order = sorted(range(len(texts)), key=lambda i: len(texts[i].keys))
+        opening = await self._worker.run(lambda: self._opening(texts))
         replies: dict[int, Generated] = {}
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
             batch = [texts[i] for i in chosen]
-            replies.update(zip(chosen, await self._worker.run(partial(self._batch, batch, options)), strict=True))
+            replies.update(zip(chosen, await self._worker.run(partial(self._batch, batch, opening, options)), strict=True))
         return tuple(replies[i] for i in range(len(texts)))
 
     async def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[float, ...]:
@@ -197,7 +198,15 @@ class EmbeddedModel:
         self._check_room(len(text.keys))
         self._feed(self._prefixes.take(text.keys), text, len(text.keys))
 
-    def _batch(self, texts: list[_Text], options: GenerationOptions) -> list[Generated]:
+    def _opening(self, texts: list[_Text]) -> KeyValueCache:
+        """What all texts begin with, such as a system prompt, read once."""
+        length = min((min(shared_length(texts[0].keys, text.keys), len(text.keys) - 1) for text in texts), default=0)
+        cache = self._decoder.new_cache(tokens=length)
+        if length:
+            self._decoder.forward(self._embed(texts[0], 0, length)[None], cache)
+        return cache
+
+    def _batch(self, texts: list[_Text], opening: KeyValueCache, options: GenerationOptions) -> list[Generated]:
         replies = [self._reply(text, options) for text in texts]
         longest = max(len(text.keys) for text in texts)
         padding = [longest - len(text.keys) for text in texts]
@@ -208,7 +217,8 @@ class EmbeddedModel:
         rows = [
             torch.cat([empty_D.expand(n, -1), self._embed(text, 0, len(text.keys))]) for n, text in zip(padding, texts, strict=True)
         ]
-        embeddings_BLD = torch.stack(rows)
+        cache.begin_with(opening)
+        embeddings_BLD = torch.stack(rows)[:, opening.length :]
         try:
             while True:
                 logits_BV = self._decoder.forward(embeddings_BLD, cache)

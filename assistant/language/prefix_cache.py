@@ -55,7 +55,7 @@ class PrefixCache:
 
         At least the last position is left to read: its logits are what the caller is after.
         """
-        shared = [_shared(slot.read, wanted) for slot in self._slots]
+        shared = [shared_length(slot.read, wanted) for slot in self._slots]
         best = max(range(len(shared)), key=shared.__getitem__, default=None)
         if best is None:
             slot = self._new()
@@ -77,7 +77,8 @@ class PrefixCache:
         self._slots = [kept for kept in self._slots if kept is not slot]
 
 
-def _shared(left: Sequence[Key], right: Sequence[Key]) -> int:
+def shared_length(left: Sequence[Key], right: Sequence[Key]) -> int:
+    """How many positions two texts begin with alike."""
     n = 0
     for a, b in zip(left, right, strict=False):
         if a != b:

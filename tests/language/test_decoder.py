@@ -136,6 +136,23 @@ def test_rows_of_unequal_length_do_not_disturb_each_other(decoder: Decoder, refe
         assert _close(decoder, torch.stack([logits[index] for logits in steps]), expected)
 
 
+@pytest.mark.parametrize("opening", [0, 3, 4])
+def test_rows_may_begin_with_what_another_cache_has_read(decoder: Decoder, reference: Any, opening: int) -> None:
+    shared, lengths = _ids(4), [5, 12, 8]
+    rows = [torch.cat([shared, _ids(length)], 1)[:, :length] for length in lengths]
+    read = decoder.new_cache(tokens=opening)
+    if opening:
+        decoder.forward(decoder.embed(shared[:, :opening]), read)
+    padding = [12 - length for length in lengths]
+    padded = torch.cat([torch.nn.functional.pad(row, (n, 0)) for row, n in zip(rows, padding, strict=True)])
+    cache = decoder.new_cache(tokens=20, batch=3, padding_B=padding)
+    cache.begin_with(read)
+    got = decoder.forward(decoder.embed(padded[:, opening:]), cache)
+    assert _close(decoder, got, torch.stack([_expected(reference, row)[0, -1] for row in rows]))
+    with pytest.raises(ValueError, match="do not fit"):
+        read.begin_with(cache)
+
+
 def test_embeddings_may_be_spliced_in(decoder: Decoder, reference: Any) -> None:
     embeddings = torch.randn(1, 9, decoder.config.width, generator=torch.Generator().manual_seed(0)).to(torch.float64)
     with torch.no_grad():

@@ -52,7 +52,7 @@ async def test_scores_are_the_sums_of_the_log_probabilities_of_all_positions(mod
 
 
 async def test_a_batch_says_what_single_prompts_say(model: EmbeddedModel) -> None:
-    prompts = [Prompt((Message("user", "yes " * n),)) for n in (1, 9, 4)]
+    prompts = [Prompt((SYSTEM, Message("user", "yes " * n))) for n in (1, 9, 4)]
     options = GenerationOptions(max_tokens=1)
     single = [await last_of(model, prompt, options) for prompt in prompts]
     batch = await model.generate_batch(prompts, options)
@@ -63,10 +63,10 @@ async def test_a_batch_says_what_single_prompts_say(model: EmbeddedModel) -> Non
 
 
 async def test_a_batch_may_be_constrained_and_larger_than_what_runs_at_once(model: EmbeddedModel) -> None:
-    prompts = [Prompt((Message("user", f"{n}?"),)) for n in range(11)]
+    prompts = [Prompt((Message("user", f"{n}?"),)) for n in range(20)]
     replies = await model.generate_batch(prompts, GenerationOptions(choices=("yes", "no")))
     assert {reply.text for reply in replies} <= {"yes", "no"}
-    assert len(replies) == 11
+    assert len(replies) == 20
     assert await model.generate_batch([], GenerationOptions()) == ()
 
 
