@@ -15,9 +15,11 @@ from typing import Any, Self, TypedDict, Unpack
 from weakref import WeakValueDictionary
 
 from assistant.config import Settings, load_settings
+from assistant.dialogue.compose import Manner
 from assistant.dialogue.manager import DialogueManager, DialogueOptions
 from assistant.engines import LazyRecognizer, LazySynthesizer, LazyVision, Once, build_synthesizer, builder, model_languages
 from assistant.errors import (
+    ConfigError,
     InputError,
     InvalidTextError,
     MediaTooLargeError,
@@ -35,6 +37,7 @@ from assistant.types import (
     Audio,
     AudioDelta,
     Event,
+    Fusion,
     GenerationOptions,
     Image,
     Message,
@@ -241,7 +244,7 @@ class AsyncAssistant:
         """
         model = await self._language_model.get()
         if self.settings.language_model.engine == "embedded":  # a remote model would be asked something nobody said
-            hello = Prompt((*self._preamble(), Message("user", "Hello.")))
+            hello = Prompt((*self._preamble(model), Message("user", "Hello.")))
             async with aclosing(model.generate(hello, GenerationOptions(max_tokens=1))) as pieces:
                 async for _ in pieces:
                     pass
@@ -259,15 +262,16 @@ class AsyncAssistant:
         if turn is not None:
             needed += [self._recognizer] * (turn.audio is not None) + [self._vision] * bool(turn.images)
         await asyncio.gather(*(engine.get() for engine in needed))
+        model = await self._language_model.get()
         return DialogueManager(
             recognizer=self._recognizer,
             vision=self._vision,
-            language_model=await self._language_model.get(),
+            language_model=model,
             synthesizer=self._synthesizer,
             memory=self.memory,
             options=DialogueOptions(
-                preamble=self._preamble(),
-                picture_note=load_prompt("picture", settings.prompts_dir),
+                preamble=self._preamble(model),
+                manner=Manner(_fusion(settings, model), load_prompt("picture", settings.prompts_dir)),
                 generation=GenerationOptions(
                     max_tokens=settings.language_model.max_tokens,
                     temperature=settings.language_model.temperature,
@@ -284,9 +288,11 @@ class AsyncAssistant:
             identify_language=identify_language,
         )
 
-    def _preamble(self) -> tuple[Message, ...]:
+    def _preamble(self, model: LanguageModel) -> tuple[Message, ...]:
         today, folder, settings = self._today(), self.settings.prompts_dir, self.settings.language_model
-        system = load_prompt(settings.system_prompt, folder).replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
+        pictures = load_prompt("pictures-told" if _fusion(self.settings, model) == "late" else "pictures-seen", folder)
+        system = load_prompt(settings.system_prompt, folder).replace("{pictures}", pictures)
+        system = system.replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
         examples = load_examples(settings.examples, folder) if settings.examples else ()
         return (Message("system", system), *examples)
 
@@ -336,6 +342,15 @@ class AsyncAssistant:
         except (UnreadableMediaError, UnsupportedMediaError) as error:
             return video, Problem(error.code, f"the clip is watched without its sound: {error}", error.hint)
         return replace(video, sound=sound), None
+
+
+def _fusion(settings: Settings, model: LanguageModel) -> Fusion:
+    wanted = settings.vision.fusion or ("hybrid" if model.sees else "late")
+    if wanted != "late" and not model.sees:
+        raise ConfigError(
+            f"vision.fusion is {wanted!r} and {model.name} takes no pictures", hint='set it to "late", or use a model that sees'
+        )
+    return wanted
 
 
 def clean_text(text: str, *, limit_characters: int) -> str:

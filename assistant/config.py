@@ -13,6 +13,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant.errors import ConfigError
+from assistant.types import Fusion
 
 Profile = Literal["tiny", "fast", "cpu", "gpu", "remote"]
 
@@ -38,9 +39,13 @@ class VisionSettings(_Section):
     """Sees."""
 
     engine: str = "experts"
-    model: str = "efficientnet-lite0"
+    model: str = "efficientnet-lite2"
+    detector: str | None = "ssd-mobilenet-v2-coco"
+    """Finds things and their places."""
     read_text: bool = True
     """Run OCR on every picture."""
+    fusion: Fusion | None = None
+    """How pictures reach the language model; None is "hybrid" where it sees, else "late"."""
 
 
 class LanguageModelSettings(_Section):

@@ -79,6 +79,7 @@ def _experts(settings: Settings) -> VisionEncoder:
 
     return EvidenceEncoder(
         weight_store(settings).folder(settings.vision.model) / "model.pth",
+        detector_path=weight_store(settings).folder(settings.vision.detector) / "model.pb" if settings.vision.detector else None,
         threads=settings.threads,
         read_text=settings.vision.read_text,
     )
@@ -115,6 +116,7 @@ def _langchain(settings: Settings) -> LanguageModel:
         _named_model(settings),
         context_tokens=settings.language_model.context_tokens,
         base_url=settings.language_model.base_url,
+        sees=settings.vision.fusion in ("early", "hybrid"),
     )
 
 

@@ -6,7 +6,7 @@ library's exceptions into `errors.py` at their edge. Cancelling any call returns
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from assistant.types import (
@@ -91,8 +91,13 @@ class LanguageModel(Protocol):
         """How many tokens prompt and reply may have together."""
         ...
 
+    @property
+    def sees(self) -> bool:
+        """Whether it is shown the pictures of a prompt; another knows of them only what the text says."""
+        ...
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """How many tokens the messages take as a prompt, template included."""
+        """How many tokens the messages take as a prompt, template and pictures included."""
         ...
 
     def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncGenerator[Generated, None]:
@@ -159,6 +164,10 @@ class MemoryStore(Protocol):
 
     async def history(self, session_id: str, *, limit: int) -> tuple[StoredTurn, ...]:
         """The newest turns, oldest first; empty for a session that does not exist."""
+        ...
+
+    async def images(self, sha256s: Iterable[str]) -> Mapping[str, Image]:
+        """Pictures of earlier turns by sha256, without those that are gone. Their pixels may be read only when they are asked for."""
         ...
 
     async def sessions(self, *, limit: int) -> tuple[SessionSummary, ...]:

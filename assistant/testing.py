@@ -91,6 +91,7 @@ class ScriptedLanguageModel:
     pause_s: float = 0.0
     name: str = "scripted"
     context_tokens: int = 4096
+    sees: bool = False
     prompts: list[Prompt] = field(default_factory=list)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:

@@ -212,6 +212,11 @@ class Sight:
     tokens: VisualTokens | None = None
 
 
+Fusion: TypeAlias = Literal["early", "late", "hybrid"]
+"""How pictures reach the language model: as visual tokens and the text read in them; as a note with all evidence; as visual
+tokens and a short note."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a prompt."""
@@ -220,6 +225,13 @@ class Message:
     text: str
     images: tuple[Image, ...] = ()
     """For models that see; the others are given the evidence in `text`."""
+    numbers: tuple[int, ...] = ()
+    """Of `images`, counted through the conversation; () counts them from 1."""
+
+    @property
+    def numbered(self) -> tuple[tuple[int, Image], ...]:
+        """Each picture with its number."""
+        return tuple(zip(self.numbers or range(1, len(self.images) + 1), self.images, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +306,10 @@ class StoredTurn:
     language: str
     evidence: tuple[Evidence, ...] = ()
     image_sha256s: tuple[str, ...] = ()
+    """Of the pictures that `evidence` tells of, in the same order."""
     status: Literal["open", "done", "interrupted", "failed"] = "done"
+    pictures_before: int = 0
+    """How many pictures the turns of the session before it showed."""
 
 
 @dataclass(frozen=True, slots=True)

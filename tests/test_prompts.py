@@ -7,8 +7,11 @@ from assistant.prompts import load_examples, load_prompt
 
 
 def test_shipped_prompts_are_found() -> None:
-    assert "Assistant" in load_prompt("system")
-    assert "Assistant" in load_prompt("system-small")
+    for system in ("system", "system-small"):
+        assert "Assistant" in load_prompt(system)
+        assert "{pictures}" in load_prompt(system)
+    assert "never an order" in load_prompt("pictures-seen")
+    assert "never an order" in load_prompt("pictures-told")
     assert load_prompt("picture").format(number=1, evidence="a cat") == "[Picture 1: a cat]"
 
 

@@ -54,7 +54,7 @@ def pull(names: tuple[str, ...], everything: bool, source: str | None, profile: 
 
 def needed_models(settings: Settings, store: WeightStore) -> tuple[str, ...]:
     """The models of the catalogue without which these settings do not work; a profile's own when nothing else is set."""
-    names = [settings.recognizer.model, "silero-vad", settings.vision.model]
+    names = [settings.recognizer.model, "silero-vad", settings.vision.model, *filter(None, [settings.vision.detector])]
     if settings.language_model.engine == "embedded":
         names.insert(0, settings.language_model.model)
     return tuple(name for name in dict.fromkeys(names) if name in store.catalogue)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from assistant.dialogue.clauses import ClauseSplitter
-from assistant.dialogue.compose import BLOCK_TURNS, Percept, compose
+from assistant.dialogue.compose import BLOCK_TURNS, Manner, Percept, compose, shown_again
 from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, UnsupportedLanguageError, VisionError
 from assistant.protocols import LanguageModel, MemoryStore, Send, SpeechRecognizer, SpeechSynthesizer, VisionEncoder
 from assistant.types import (
@@ -39,7 +39,7 @@ class DialogueOptions:
 
     preamble: tuple[Message, ...]
     """The system prompt, and examples of how to answer."""
-    picture_note: str
+    manner: Manner = Manner()
     generation: GenerationOptions = GenerationOptions()
     history_turns: int = 200
     """How many are looked back on at least, and up to a block more."""
@@ -116,13 +116,17 @@ class DialogueManager:
             AssistantError: The model or the store failed; what the user said is stored.
         """
         progress = _Progress(self._clock(), self._clock)
-        transcript, evidence = await self._perceive(turn, send, progress)
+        transcript, seen = await self._perceive(turn, send, progress)
+        evidence = tuple(item for _, item in seen)
+        # a picture that could not be seen is no part of the conversation: nothing could ever be said about it
+        turn = replace(turn, images=tuple(image for image, _ in seen))
         percept = _percept(turn, transcript, evidence)
         language = turn.language or (transcript.language if transcript and transcript.text else "")
         language = language or self._identify_language(turn.text)
         remembered = self._options.history_turns
         history = await self._memory.history(turn.session_id, limit=remembered and remembered + BLOCK_TURNS - 1)
-        prompt = await asyncio.to_thread(self._compose, history, percept)
+        pictures = await self._pictures(history, percept)
+        prompt = await asyncio.to_thread(self._compose, history, percept, pictures)
         known = self._options.model_languages
         if known is not None and language not in known:
             model = self._language_model.name
@@ -155,7 +159,11 @@ class DialogueManager:
         )
         await send(TurnCompleted(reply))
 
-    async def _perceive(self, turn: Turn, send: Send, progress: _Progress) -> tuple[Transcript | None, tuple[Evidence, ...]]:
+    async def _perceive(
+        self, turn: Turn, send: Send, progress: _Progress
+    ) -> tuple[Transcript | None, tuple[tuple[Image, Evidence], ...]]:
+        """What was heard, and the pictures that were seen with what is in them."""
+
         async def hear() -> Transcript | None:
             if turn.audio is None:
                 return None
@@ -164,14 +172,14 @@ class DialogueManager:
             await send(TranscriptReady(transcript))
             return transcript
 
-        async def see(index: int, image: Image) -> Evidence | None:
+        async def see(index: int, image: Image) -> tuple[Image, Evidence] | None:
             try:
                 sight = await self._vision.encode(image)
             except VisionError as error:
                 await send(Problem(error.code, f"picture {index + 1} was not seen: {error}", error.hint))
                 return None
             await send(ImageSeen(index, sight.evidence))
-            return sight.evidence
+            return image, sight.evidence
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -181,14 +189,20 @@ class DialogueManager:
             raise _first(failures) from failures
         if seeing:
             progress.mark("see")
-        return hearing.result(), tuple(evidence for task in seeing if (evidence := task.result()) is not None)
+        return hearing.result(), tuple(seen for task in seeing if (seen := task.result()) is not None)
 
-    def _compose(self, history: tuple[StoredTurn, ...], percept: Percept) -> Prompt:
+    async def _pictures(self, history: tuple[StoredTurn, ...], percept: Percept) -> Mapping[str, Image]:
+        """Those of earlier turns that the model is to see again."""
+        wanted = shown_again(history, len(percept.images)) if self._options.manner.fusion != "late" else ()
+        return await self._memory.images(wanted) if wanted else {}
+
+    def _compose(self, history: tuple[StoredTurn, ...], percept: Percept, pictures: Mapping[str, Image]) -> Prompt:
         return compose(
             self._options.preamble,
             history,
             percept,
-            picture_note=self._options.picture_note,
+            manner=self._options.manner,
+            pictures=pictures,
             budget_tokens=self._language_model.context_tokens - self._options.generation.max_tokens,
             count_tokens=self._language_model.count_tokens,
         )

@@ -62,14 +62,15 @@ class ChatTemplate:
 
         Args:
             messages: Oldest first.
-            pictures: Leave a `MediaSpan` for each picture, before its message's text.
+            pictures: Write "Picture N: " and a `MediaSpan` for each picture, before its message's text.
             reply: End with the opening of the assistant's reply.
         """
         spans: list[PromptSpan] = []
         ids: list[int] = []
         for message in messages:
             ids += [self._start, *self._roles[message.role]]
-            for image in message.images if pictures else ():
+            for number, image in message.numbered if pictures else ():
+                ids += self._tokenizer.encode(f"Picture {number}: ")
                 spans += [TokenSpan(tuple(ids)), MediaSpan(image)]
                 ids = []
             ids += [*self._tokenizer.encode(message.text), self._end, *self._line_break]

@@ -89,9 +89,14 @@ class EmbeddedModel:
         """How many tokens prompt and reply may have together."""
         return self._context_tokens
 
+    @property
+    def sees(self) -> bool:
+        """Whether the pictures of a prompt become visual tokens."""
+        return self._visual_tokens is not None
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """How many tokens the messages take as a prompt, template included and pictures not."""
-        return len(self._template.token_ids(messages))
+        """How many tokens the messages take as a prompt, template and pictures included; pictures not seen lately are looked at."""
+        return len(self._text(messages, reply=True).keys)
 
     async def generate(self, prompt: Prompt, options: GenerationOptions) -> AsyncGenerator[Generated, None]:
         """The reply, piece by piece; the last piece carries `finish_reason` and `usage`.

@@ -59,6 +59,7 @@ class LangChainModel:
         context_tokens: int = 8192,
         name: str | None = None,
         base_url: str | None = None,
+        sees: bool = True,
         **arguments: Any,
     ) -> None:
         """Connect.
@@ -68,6 +69,7 @@ class LangChainModel:
             context_tokens: Of prompt and reply together.
             name: The model, as users know it; None takes `model`.
             base_url: Where the provider listens; None takes its own address. Of no meaning for a chat model.
+            sees: Whether it takes pictures, which nobody can ask it.
             **arguments: Further ones for `init_chat_model`.
 
         Raises:
@@ -89,6 +91,7 @@ class LangChainModel:
             self._model = model
         self._name = name or (model if isinstance(model, str) else type(model).__name__)
         self._context_tokens = context_tokens
+        self._sees = sees
 
     @property
     def name(self) -> str:
@@ -99,6 +102,11 @@ class LangChainModel:
     def context_tokens(self) -> int:
         """How many tokens prompt and reply may have together."""
         return self._context_tokens
+
+    @property
+    def sees(self) -> bool:
+        """Whether the pictures of a prompt are sent."""
+        return self._sees
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """About how many tokens the messages take (four characters a token): the provider's tokenizer is not at hand."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 
 from assistant.errors import NotFoundError, StorageError, StorageFullError
 from assistant.types import Image
@@ -50,6 +54,10 @@ class AttachmentFolder:
             raise storage_error(error, "the picture was not stored") from error
         return target
 
+    def image(self, sha256: str) -> Image | None:
+        """The picture, its pixels still on disk; None if it is gone."""
+        return StoredImage(sha256, lambda: self.read(sha256)) if self.path(sha256).is_file() else None
+
     def read(self, sha256: str) -> bytes:
         """The stored picture as a JPEG file.
 
@@ -74,6 +82,29 @@ class AttachmentFolder:
             self.path(sha256).unlink(missing_ok=True)
         except OSError as error:
             raise storage_error(error, "the picture was not deleted") from error
+
+
+class StoredImage(Image):
+    """A picture on disk, decoded whenever somebody asks for its pixels: most often its sha256 says enough."""
+
+    _read: Callable[[], bytes]
+
+    def __init__(self, sha256: str, read: Callable[[], bytes]) -> None:
+        object.__setattr__(self, "sha256", sha256)
+        object.__setattr__(self, "_read", read)
+
+    @property
+    def pixels_HWC(self) -> NDArray[np.uint8]:
+        """Decoded now.
+
+        Raises:
+            NotFoundError: The file is gone since.
+            StorageError: It cannot be read.
+        """
+        try:
+            return np.asarray(PIL.Image.open(io.BytesIO(self._read())).convert("RGB"))
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow's
+            raise StorageError(f"the stored picture {self.sha256[:12]} is damaged", hint="show it again") from error
 
 
 def storage_error(error: OSError, what: str) -> StorageError:

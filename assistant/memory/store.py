@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 from assistant.errors import InputError, NotFoundError, StorageError, StorageFullError
 from assistant.memory.attachments import AttachmentFolder, storage_error
 from assistant.memory.schema import VERSION, Base, SessionRow, TurnImageRow, TurnRow
-from assistant.types import Evidence, Label, Region, SessionSummary, StoredTurn, Turn, Usage
+from assistant.types import Evidence, Image, Label, Region, SessionSummary, StoredTurn, Turn, Usage
 from assistant.worker import Worker
 
 T = TypeVar("T")
@@ -109,10 +110,26 @@ class SqlMemory:
             with Session(self._engine) as session:
                 newest = select(TurnRow).where(TurnRow.session_id == session_id).order_by(TurnRow.number.desc()).limit(limit)
                 rows = session.scalars(newest).all()[::-1]
-                total = session.scalars(select(func.count()).where(TurnRow.session_id == session_id)).one()
-                return tuple(_stored(row, index) for index, row in enumerate(rows, start=total - len(rows)))
+                own = select(func.count(), func.sum(func.json_array_length(TurnRow.evidence))).where(
+                    TurnRow.session_id == session_id
+                )
+                total, pictures = session.execute(own).one()
+                shown = [len(row.evidence) for row in rows]
+                before = accumulate(shown, initial=(pictures or 0) - sum(shown))
+                return tuple(
+                    _stored(row, index, pictures_before)
+                    for index, (row, pictures_before) in enumerate(zip(rows, before, strict=False), start=total - len(rows))
+                )
 
         return await self._run(read)
+
+    async def images(self, sha256s: Iterable[str]) -> dict[str, Image]:
+        """See `MemoryStore.images`."""
+
+        def find() -> dict[str, Image]:
+            return {sha256: image for sha256 in sha256s if (image := self._attachments.image(sha256)) is not None}
+
+        return await self._worker.run(find)
 
     async def sessions(self, *, limit: int) -> tuple[SessionSummary, ...]:
         """Sessions, the newest first; a session's title is the start of its first words."""
@@ -213,7 +230,7 @@ def _translated(call: Callable[[], T], folder: Path) -> T:
         raise StorageError(f"the database failed: {cause}", hint="check data_dir") from error
 
 
-def _stored(row: TurnRow, index: int) -> StoredTurn:
+def _stored(row: TurnRow, index: int, pictures_before: int) -> StoredTurn:
     return StoredTurn(
         turn_id=row.turn_id,
         session_id=row.session_id,
@@ -225,6 +242,7 @@ def _stored(row: TurnRow, index: int) -> StoredTurn:
         evidence=tuple(_evidence(cast(dict[str, Any], item)) for item in row.evidence),
         image_sha256s=tuple(image.sha256 for image in row.images),
         status=cast(Any, row.status),
+        pictures_before=pictures_before,
     )
 
 

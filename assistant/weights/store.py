@@ -20,9 +20,9 @@ from assistant.weights.shelf import Shelf
 MANIFEST = "verified.json"
 """In each model's folder: the sha256, size and modification time of every file when it was last hashed."""
 
-_EVERY = ("whisper-base", "silero-vad", "efficientnet-lite0")
+_EVERY = ("whisper-base", "silero-vad", "efficientnet-lite2", "ssd-mobilenet-v2-coco")
 _REQUIRED: Mapping[Profile, tuple[str, ...]] = {
-    "tiny": ("smollm2-135m-instruct", "whisper-tiny.en", "silero-vad", "efficientnet-lite0"),
+    "tiny": ("smollm2-135m-instruct", "whisper-tiny.en", "silero-vad", "efficientnet-lite2", "ssd-mobilenet-v2-coco"),
     "fast": ("qwen2.5-coder-0.5b-instruct", *_EVERY),
     "cpu": ("qwen2.5-coder-1.5b-instruct", *_EVERY),
     "gpu": _EVERY,

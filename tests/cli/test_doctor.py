@@ -47,6 +47,6 @@ def test_the_models_of_the_settings_are_looked_at_and_not_those_of_the_profile(t
     changed = {"language_model": {"model": "smollm2-135m-instruct"}, "recognizer": {"model": "whisper-tiny.en"}}
     settings = load_settings({**changed, "cache_dir": tmp_path, "data_dir": tmp_path}, environment={})
     missing = {finding.check for finding in examine(settings) if finding.status == "missing"}
-    weights = {"smollm2-135m-instruct", "whisper-tiny.en", "silero-vad", "efficientnet-lite0"}
+    weights = {"smollm2-135m-instruct", "whisper-tiny.en", "silero-vad", "efficientnet-lite2", "ssd-mobilenet-v2-coco"}
     assert {f"weights {name}" for name in weights} <= missing
     assert not any("qwen" in check or "whisper-base" in check for check in missing)

@@ -55,4 +55,4 @@ def test_the_mandarin_voice_is_pulled_where_npm_is_and_its_failure_is_told(
     assert done.exit_code == 0, done.output
     assert ("kokoro" in tried) == (npm is not None)
     assert ("the registry is away" if npm else "kokoro (Mandarin voice) was not pulled") in done.stderr
-    assert "4 models are in" in done.stderr
+    assert "5 models are in" in done.stderr

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assistant.dialogue.compose import Manner
 from assistant.dialogue.manager import DialogueManager, DialogueOptions
 from assistant.errors import EmptyTurnError, GenerationError, RecognitionError, SynthesisError, VisionError
+from assistant.memory.attachments import AttachmentFolder
 from assistant.memory.store import SqlMemory
 from assistant.testing import ScriptedLanguageModel, ScriptedRecognizer, ScriptedSynthesizer, ScriptedVision
 from assistant.types import (
@@ -34,15 +36,14 @@ class Desk:
     """A manager over scripted engines and a real store, and the events it sent."""
 
     memory: SqlMemory
+    folder: Path
     recognizer: ScriptedRecognizer = field(default_factory=ScriptedRecognizer)
     vision: ScriptedVision = field(default_factory=ScriptedVision)
     language_model: ScriptedLanguageModel = field(default_factory=ScriptedLanguageModel)
     synthesizer: ScriptedSynthesizer = field(default_factory=ScriptedSynthesizer)
     events: list[Event] = field(default_factory=list)
     third_word: asyncio.Event = field(default_factory=asyncio.Event)
-    options: DialogueOptions = DialogueOptions(
-        preamble=(Message("system", "Be brief."),), picture_note="[Picture {number}: {evidence}]"
-    )
+    options: DialogueOptions = DialogueOptions(preamble=(Message("system", "Be brief."),))
 
     async def respond(self, turn: Turn) -> None:
         manager = DialogueManager(
@@ -70,7 +71,7 @@ class Desk:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     memory = SqlMemory(tmp_path)
-    yield Desk(memory)
+    yield Desk(memory, tmp_path)
     await memory.close()
 
 
@@ -147,7 +148,7 @@ async def test_a_language_without_a_voice_is_said_and_answered_in_text(desk: Des
 
 
 async def test_a_language_the_model_does_not_know_is_said(desk: Desk) -> None:
-    desk.options = DialogueOptions((Message("system", "Be brief."),), "{number}{evidence}", model_languages=frozenset({"de"}))
+    desk.options = DialogueOptions((Message("system", "Be brief."),), model_languages=frozenset({"de"}))
     await desk.respond(turn("Hello"))
     (problem,) = desk.sent(Problem)
     assert problem == Problem("unsupported_language", "scripted does not know the language 'en'", "it knows: de")
@@ -177,6 +178,24 @@ async def test_a_picture_that_cannot_be_seen_is_said_and_the_rest_is_answered(de
     (problem,) = desk.sent(Problem)
     assert problem == Problem("vision_failed", "picture 1 was not seen: too dark", "")
     assert isinstance(desk.events[-1], TurnCompleted)
+    (stored,) = await desk.memory.history("alice", limit=5)
+    assert (stored.evidence, stored.image_sha256s) == ((), ())
+
+
+async def test_a_model_that_sees_is_shown_earlier_pictures_again_as_far_as_they_are_there(desk: Desk) -> None:
+    desk.options = replace(desk.options, manner=Manner("hybrid"))
+    other = Image(np.full((3, 4, 3), 200, np.uint8), "cd" * 32)
+    await desk.respond(turn("What is this?", images=(PHOTO, other)))
+    await desk.respond(turn("Are you sure?", number=2))
+    first, second = (prompt.messages[1] for prompt in desk.language_model.prompts)
+    assert first.text == second.text == "[Picture 1: looks like cat (100%)]\n[Picture 2: looks like cat (100%)]\nWhat is this?"
+    assert [image.sha256 for image in second.images] == [PHOTO.sha256, other.sha256]
+    assert np.abs(second.images[1].pixels_HWC.astype(int) - 200).max() <= 2
+    AttachmentFolder(desk.folder / "attachments").remove(PHOTO.sha256)
+    await desk.respond(turn("Really?", number=3))
+    third = desk.language_model.prompts[2].messages[1]
+    assert third.text == first.text
+    assert [(number, image.sha256) for number, image in third.numbered] == [(2, other.sha256)]
 
 
 async def test_a_turn_that_is_still_open_elsewhere_is_not_shown_to_the_model(desk: Desk) -> None:

@@ -51,8 +51,15 @@ def test_a_picture_has_its_own_place_before_the_words(template: ChatTemplate, to
     assert isinstance(picture, MediaSpan)
     assert isinstance(after, TokenSpan)
     assert picture.image is image
-    assert tokenizer.decode(before.ids) == "user\n"
+    assert tokenizer.decode(before.ids) == "user\nPicture 1: "
     assert tokenizer.decode(after.ids).startswith("What is this?")
+
+
+def test_pictures_follow_each_other_with_their_numbers(template: ChatTemplate, tokenizer: Tokenizer) -> None:
+    images = tuple(Image(np.zeros((2, 2, 3), np.uint8), sha256) for sha256 in "ab")
+    spans = template.spans([Message("user", "Which?", images, (3, 5))], pictures=True, reply=False)
+    texts = [span.image.sha256 if isinstance(span, MediaSpan) else tokenizer.decode(span.ids) for span in spans]
+    assert texts == ["user\nPicture 3: ", "a", "Picture 5: ", "b", "Which?\n"]
 
 
 def test_a_blind_model_gets_no_place_for_a_picture(template: ChatTemplate) -> None:

@@ -112,17 +112,17 @@ async def test_visual_tokens_take_their_place_in_the_prompt(folder: Path) -> Non
     # in float32, as the second look finds a part of the prompt in the cache
     seeing = EmbeddedModel(folder, name="tiny", context_tokens=400, threads=1, full_precision=True, visual_tokens=look)
     pixels = np.zeros((2, 2, 3), np.uint8)
-    blind = Prompt((Message("user", "What is this?"),))
+    numbered = Prompt((Message("user", "Picture 1: What is this?"),))
     scores = []
     for sha256 in ("bright", "dark", "bright"):
         prompt = Prompt((Message("user", "What is this?", (Image(pixels, sha256),)),))
         scores.append((await seeing.score(prompt, ["yes"]))[0])
         _, last = await last_of(seeing, prompt, GenerationOptions(max_tokens=1))
         assert last.usage is not None
-        assert last.usage.prompt_tokens == seeing.count_tokens(blind.messages) + 5
+        assert last.usage.prompt_tokens == seeing.count_tokens(prompt.messages) == seeing.count_tokens(numbered.messages) + 5
     assert scores[0] == pytest.approx(scores[2], abs=1e-3)
     assert scores[0] != pytest.approx(scores[1], abs=1e-3)
-    assert looks == 6
+    assert looks == 9
 
 
 @pytest.mark.weights

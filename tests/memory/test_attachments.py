@@ -27,6 +27,22 @@ def test_the_same_picture_is_written_once(tmp_path: Path) -> None:
     assert folder.save(PHOTO).stat().st_mtime_ns == first
 
 
+def test_a_remembered_picture_is_decoded_when_somebody_looks(tmp_path: Path) -> None:
+    folder = AttachmentFolder(tmp_path)
+    assert folder.image(PHOTO.sha256) is None
+    path = folder.save(PHOTO)
+    image = folder.image(PHOTO.sha256)
+    assert image is not None
+    assert (image.sha256, image.width_px, image.height_px) == (PHOTO.sha256, 8, 6)
+    assert np.abs(image.pixels_HWC.astype(int) - 200).max() <= 2
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StorageError, match="damaged"):
+        _ = image.pixels_HWC
+    path.unlink()
+    with pytest.raises(NotFoundError):
+        _ = image.pixels_HWC
+
+
 def test_a_missing_picture_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         AttachmentFolder(tmp_path).read("ef" * 32)

@@ -49,6 +49,14 @@ async def test_evidence_comes_back_as_it_was(memory: SqlMemory) -> None:
     assert turn.image_sha256s == (PHOTO.sha256,)
 
 
+async def test_pictures_are_counted_through_the_session_and_found_as_long_as_they_are_there(memory: SqlMemory) -> None:
+    for number in range(4):
+        await say(memory, "alice", number, images=(PHOTO,) * (number % 3))
+    assert [turn.pictures_before for turn in await memory.history("alice", limit=9)] == [0, 0, 1, 3]
+    assert [turn.pictures_before for turn in await memory.history("alice", limit=2)] == [1, 3]
+    assert (await memory.images([PHOTO.sha256, "ef" * 32])).keys() == {PHOTO.sha256}
+
+
 async def test_what_the_user_said_is_kept_though_no_answer_came(memory: SqlMemory) -> None:
     await memory.begin(Turn("alice", "t", "hello"), user_text="hello", language="en", evidence=())
     (turn,) = await memory.history("alice", limit=1)

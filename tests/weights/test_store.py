@@ -145,8 +145,8 @@ def test_a_cache_folder_that_is_a_file_is_a_storage_error(tmp_path: Path, toy: M
 def test_a_profile_requires_the_models_its_settings_name(profile: Profile) -> None:
     required = WeightStore(Path()).required(profile)
     settings = load_settings({"profile": profile}, environment={})
-    named = {settings.recognizer.model, settings.vision.model, settings.language_model.model} - {""}
-    assert named | {"silero-vad"} == set(required)
+    named = {settings.recognizer.model, settings.vision.model, settings.vision.detector, settings.language_model.model}
+    assert named - {"", None} | {"silero-vad"} == set(required)
     assert set(WeightStore(Path()).required(profile, optional=True)) <= set(CATALOGUE)
 
 

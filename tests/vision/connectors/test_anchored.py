@@ -54,7 +54,8 @@ async def test_an_untrained_connector_lets_a_small_model_name_a_photo(weights_di
     projector = PictureProjector(encoder, Anchored(encoder, words))
     model = EmbeddedModel(source, name="smollm2", context_tokens=512, threads=1, visual_tokens=projector)
     image = decode_image(PHOTO, max_bytes=2**20, max_pixels=10**6, max_side_px=1000)
-    prompts = [Prompt((Message("user", "What is in the picture?", images),)) for images in ((image,), ())]
+    system = Message("system", "You are a helpful assistant.")
+    prompts = [Prompt((system, Message("user", "What is in the picture?", images))) for images in ((image,), ())]
     seen, blind = await model.generate_batch(prompts, GenerationOptions(max_tokens=24))
     assert "espresso" in seen.text
     assert "espresso" not in blind.text

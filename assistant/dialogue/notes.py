@@ -1,0 +1,74 @@
+"""What a user message says in words: notes about the pictures shown with it, then the user's own words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeAlias, assert_never
+
+from assistant.types import Evidence, Fusion
+
+PICTURE_NOTE = "[Picture {number}: {evidence}]"
+"""As shipped in prompts/picture.md."""
+
+Facts: TypeAlias = Callable[[str, Sequence[Evidence]], str]
+"""A question and the evidence of all pictures of the conversation so far, by number from 1 → one more note, or ""."""
+
+_LINE_CHARACTERS = 200
+_INERT = str.maketrans({"[": "(", "]": ")", '"': "'", "“": "'", "”": "'"})
+
+
+def user_text(
+    text: str,
+    evidence: Sequence[Evidence],
+    numbers: Sequence[int],
+    fusion: Fusion,
+    *,
+    picture_note: str = PICTURE_NOTE,
+    facts: Facts | None = None,
+    earlier: Sequence[Evidence] = (),
+) -> str:
+    """The words of a message, the same whenever they are written: new, remembered or in training.
+
+    Args:
+        text: The user's words; "" where they only showed something.
+        evidence: Of each picture shown with the message.
+        numbers: Of these pictures in the conversation, from 1.
+        fusion: How much of the evidence is said.
+        picture_note: Format of the line for a picture, with the fields `number` and `evidence`.
+        facts: What the evidence holds that the question asks for.
+        earlier: Evidence of the pictures shown before.
+    """
+    notes = [
+        picture_note.format(number=number, evidence=told)
+        for number, item in zip(numbers, evidence, strict=True)
+        if (told := told_of(item, fusion))
+    ]
+    if facts is not None and (fact := facts(text, (*earlier, *evidence))):
+        notes.append(fact)
+    return "\n".join([*notes, text] if text else notes)
+
+
+def told_of(evidence: Evidence, fusion: Fusion) -> str:
+    """What a note says of a picture; "" where the visual tokens say it all.
+
+    What was read in the picture is quoted such that it cannot end the quotation, the note or the message.
+    """
+    lines = tuple(quoted for line in evidence.text_lines if (quoted := inert(line)))
+    names = "looks like " + ", ".join(f"{x.name} ({x.confidence:.0%})" for x in evidence.labels) if evidence.labels else ""
+    read = "text read: " + " / ".join(f'"{line}"' for line in lines) if lines else ""
+    match fusion:
+        case "late":
+            return replace(evidence, text_lines=lines).line()
+        case "hybrid":
+            return "; ".join(part for part in (names, read) if part)
+        case "early":
+            return read
+        case _:
+            assert_never(fusion)
+
+
+def inert(line: str) -> str:
+    """One line of a picture's text without the characters that end a note: evidence of what is written there, never an order."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in line).translate(_INERT).replace("<|", "< |").split())
+    return plain if len(plain) <= _LINE_CHARACTERS else plain[: _LINE_CHARACTERS - 1] + "…"
