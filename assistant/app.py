@@ -244,7 +244,7 @@ class AsyncAssistant:
         """
         model = await self._language_model.get()
         if self.settings.language_model.engine == "embedded":  # a remote model would be asked something nobody said
-            hello = Prompt((*self._preamble(model), Message("user", "Hello.")))
+            hello = Prompt((*dialogue_options(self.settings, model, self._today()).preamble, Message("user", "Hello.")))
             async with aclosing(model.generate(hello, GenerationOptions(max_tokens=1))) as pieces:
                 async for _ in pieces:
                     pass
@@ -269,32 +269,10 @@ class AsyncAssistant:
             language_model=model,
             synthesizer=self._synthesizer,
             memory=self.memory,
-            options=DialogueOptions(
-                preamble=self._preamble(model),
-                manner=Manner(_fusion(settings, model), load_prompt("picture", settings.prompts_dir)),
-                generation=GenerationOptions(
-                    max_tokens=settings.language_model.max_tokens,
-                    temperature=settings.language_model.temperature,
-                    top_p=settings.language_model.top_p,
-                    repetition_penalty=settings.language_model.repetition_penalty,
-                    seed=settings.language_model.seed,
-                ),
-                history_turns=settings.memory.history_turns,
-                voice=settings.synthesizer.voice,
-                speed=settings.synthesizer.speed,
-                model_languages=model_languages(settings),
-            ),
+            options=dialogue_options(settings, model, self._today()),
             spoken=spoken,
             identify_language=identify_language,
         )
-
-    def _preamble(self, model: LanguageModel) -> tuple[Message, ...]:
-        today, folder, settings = self._today(), self.settings.prompts_dir, self.settings.language_model
-        pictures = load_prompt("pictures-told" if _fusion(self.settings, model) == "late" else "pictures-seen", folder)
-        system = load_prompt(settings.system_prompt, folder).replace("{pictures}", pictures)
-        system = system.replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
-        examples = load_examples(settings.examples, folder) if settings.examples else ()
-        return (Message("system", system), *examples)
 
     async def _audio(self, source: AudioSource | None) -> Audio | None:
         if source is None or isinstance(source, Audio):
@@ -342,6 +320,34 @@ class AsyncAssistant:
         except (UnreadableMediaError, UnsupportedMediaError) as error:
             return video, Problem(error.code, f"the clip is watched without its sound: {error}", error.hint)
         return replace(video, sound=sound), None
+
+
+def dialogue_options(settings: Settings, model: LanguageModel, today: date) -> DialogueOptions:
+    """What the dialogue is told, as the settings say and as the model sees.
+
+    Raises:
+        ConfigError: A prompt is missing, or the model takes no pictures and the settings say that it does.
+    """
+    language, fusion, folder = settings.language_model, _fusion(settings, model), settings.prompts_dir
+    pictures = load_prompt("pictures-told" if fusion == "late" else "pictures-seen", folder)
+    system = load_prompt(language.system_prompt, folder).replace("{pictures}", pictures)
+    system = system.replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
+    examples = load_examples(language.examples, folder) if language.examples else ()
+    return DialogueOptions(
+        preamble=(Message("system", system), *examples),
+        manner=Manner(fusion, load_prompt("picture", folder)),
+        generation=GenerationOptions(
+            max_tokens=language.max_tokens,
+            temperature=language.temperature,
+            top_p=language.top_p,
+            repetition_penalty=language.repetition_penalty,
+            seed=language.seed,
+        ),
+        history_turns=settings.memory.history_turns,
+        voice=settings.synthesizer.voice,
+        speed=settings.synthesizer.speed,
+        model_languages=model_languages(settings),
+    )
 
 
 def _fusion(settings: Settings, model: LanguageModel) -> Fusion:
