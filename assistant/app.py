@@ -11,13 +11,25 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assistant.config import Settings, load_settings
 from assistant.dialogue.compose import Manner
 from assistant.dialogue.manager import DialogueManager, DialogueOptions
-from assistant.engines import LazyRecognizer, LazySynthesizer, LazyVision, Once, build_synthesizer, builder, model_languages
+from assistant.engines import (
+    LazyRecognizer,
+    LazySynthesizer,
+    LazyVision,
+    Once,
+    build_picture_vectors,
+    build_synthesizer,
+    builder,
+    model_languages,
+)
 from assistant.errors import (
     ConfigError,
     InputError,
@@ -37,12 +49,14 @@ from assistant.types import (
     Audio,
     AudioDelta,
     Event,
+    FoundPicture,
     Fusion,
     GenerationOptions,
     Image,
     Message,
     Problem,
     Prompt,
+    RememberedPicture,
     Reply,
     SessionSummary,
     StoredTurn,
@@ -52,7 +66,11 @@ from assistant.types import (
     Video,
 )
 from assistant.vision.image import decode_image
+from assistant.vision.picture_search import search_by_picture, search_by_words
 from assistant.vision.video import sample_video
+
+if TYPE_CHECKING:  # torch is loaded with the first picture
+    from assistant.vision.picture_vectors import PictureVectors
 
 AudioSource = Audio | bytes | str | Path
 ImageSource = Image | bytes | str | Path
@@ -101,6 +119,7 @@ class AsyncAssistant:
         self._language_model: Once[LanguageModel] = Once(
             lambda: builder("language_model", self.settings.language_model.engine)(self.settings)
         )
+        self._picture_vectors = Once(lambda: build_picture_vectors(self.settings))
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._turns: set[asyncio.Task[None]] = set()
 
@@ -117,7 +136,7 @@ class AsyncAssistant:
         for task in self._turns:
             task.cancel()
         await asyncio.gather(*self._turns, return_exceptions=True)
-        for engine in (self._recognizer, self._vision, self._synthesizer, self._language_model):
+        for engine in (self._recognizer, self._vision, self._synthesizer, self._language_model, self._picture_vectors):
             await engine.close()
         await self.memory.close()
 
@@ -231,6 +250,46 @@ class AsyncAssistant:
     async def history(self, session: str, *, limit: int = 1000) -> tuple[StoredTurn, ...]:
         """The turns of a session, oldest first."""
         return await self.memory.history(session, limit=limit)
+
+    async def search(
+        self, text: str = "", *, image: ImageSource | None = None, session: str | None = None, limit: int = 10
+    ) -> tuple[FoundPicture, ...]:
+        """Remembered pictures that fit the words, the best first; with a picture, those most like it, of these.
+
+        Words are looked up in what the experts reported, in what was read in the picture, and in what was said about it.
+
+        Args:
+            text: Such as "red car".
+            image: To find others like it.
+            session: Look in this one only.
+            limit: How many at most; a picture that was shown often counts once, its newest turn stands for it.
+
+        Raises:
+            InputError: There are no words and no picture, or they cannot be used.
+        """
+        text = clean_text(text, limit_characters=self.settings.limits.text_characters)
+        if image is None and not text.strip():
+            raise InputError("nothing is searched for", hint="give words or a picture")
+        newest: dict[str, RememberedPicture] = {}
+        for picture in await self.memory.pictures.all(session):
+            newest.setdefault(picture.sha256, picture)
+        pictures: Sequence[RememberedPicture] = tuple(newest.values())
+        if text.strip():
+            found = await asyncio.to_thread(search_by_words, text, pictures)
+            pictures = [one.picture for one in found]
+        if image is not None:
+            (shown,) = await self._images([image])
+            vectors = await self._picture_vectors.get()
+            found = search_by_picture(await vectors.vector_V(shown), pictures, await self._vectors_of(vectors, pictures))
+        return found[:limit]
+
+    async def _vectors_of(self, model: PictureVectors, pictures: Sequence[RememberedPicture]) -> dict[str, NDArray[np.float32]]:
+        """Of the pictures that are still there; those that nobody has computed before are kept."""
+        known = await self.memory.pictures.vectors(model.model, [picture.sha256 for picture in pictures])
+        for sha256, image in (await self.memory.images({x.sha256 for x in pictures if x.sha256 not in known})).items():
+            known[sha256] = await model.vector_V(image)
+            await self.memory.pictures.keep_vector(model.model, sha256, known[sha256])
+        return known
 
     async def warm(self, *, speech: bool = True, pictures: bool = False) -> None:
         """Load the engines and run each once, so that the first turn is as fast as the others.

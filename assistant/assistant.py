@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from assistant.app import AsyncAssistant, AudioSource, TurnArguments
+from assistant.app import AsyncAssistant, AudioSource, ImageSource, TurnArguments
 from assistant.config import Settings
 from assistant.errors import InputError
-from assistant.types import Audio, Event, Reply, SessionSummary, StoredTurn, Transcript
+from assistant.types import Audio, Event, FoundPicture, Reply, SessionSummary, StoredTurn, Transcript
 
 T = TypeVar("T")
 
@@ -77,6 +77,12 @@ class Assistant:
     def history(self, session: str, *, limit: int = 1000) -> tuple[StoredTurn, ...]:
         """The turns of a session, oldest first."""
         return self._run(self._inner.history(session, limit=limit))
+
+    def search(
+        self, text: str = "", *, image: ImageSource | None = None, session: str | None = None, limit: int = 10
+    ) -> tuple[FoundPicture, ...]:
+        """Remembered pictures that fit the words or are like a picture, the best first; see `AsyncAssistant.search`."""
+        return self._run(self._inner.search(text, image=image, session=session, limit=limit))
 
     def delete_session(self, session: str) -> None:
         """Forget a session.

@@ -12,13 +12,16 @@ from contextlib import aclosing, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from assistant.config import Settings
 from assistant.errors import ConfigError
 from assistant.protocols import LanguageModel, SpeechRecognizer, SpeechSynthesizer, VisionEncoder, VoiceActivityDetector
 from assistant.types import Audio, Image, Sight, Transcript
 from assistant.weights import WeightStore
+
+if TYPE_CHECKING:  # torch is loaded with the first picture
+    from assistant.vision.picture_vectors import PictureVectors
 
 Builder = Callable[[Settings], Any]
 
@@ -83,6 +86,15 @@ def _experts(settings: Settings) -> VisionEncoder:
         threads=settings.threads,
         read_text=settings.vision.read_text,
     )
+
+
+def build_picture_vectors(settings: Settings) -> PictureVectors:
+    """What finds pictures like another one: the classifier's features."""
+    from assistant.vision.encoder_efficientnet import EfficientNetEncoder
+    from assistant.vision.picture_vectors import PictureVectors
+
+    store, name = weight_store(settings), settings.vision.model
+    return PictureVectors(EfficientNetEncoder(store.folder(name) / "model.pth", sha256=store.model(name).files[0].sha256))
 
 
 def _embedded(settings: Settings) -> LanguageModel:

@@ -324,6 +324,34 @@ class SessionSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RememberedPicture:
+    """A picture that was shown in a turn."""
+
+    sha256: str
+    session_id: str
+    turn_id: str
+    created_at: str
+    """Of the turn; ISO 8601, UTC."""
+    path: str = ""
+    """Where the stored picture lies."""
+    said: str = ""
+    """The user's words and the reply."""
+    evidence: Evidence | None = None
+    """None where it was shown and could not be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPicture:
+    """A picture that a search found."""
+
+    picture: RememberedPicture
+    score: float
+    """From 0; what it means depends on the search."""
+    because: tuple[str, ...] = ()
+    """What speaks for it, as the experts put it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to one turn."""
 

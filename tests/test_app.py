@@ -1,6 +1,6 @@
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -140,3 +140,37 @@ async def test_warming_up_loads_every_engine_that_is_asked_for(settings: Setting
         with pytest.raises(ConfigError):
             await assistant.warm(pictures=True)
         assert await assistant.sessions() == ()
+
+
+def test_a_picture_is_found_by_words_or_by_another_one(assistant: Assistant) -> None:
+    for session in ("alice", "bob"):
+        assistant.ask("What is this?", images=[photo()], session=session)
+    assert [one.picture.session_id for one in assistant.search("a cat")] == ["bob"]
+    assert [one.picture.session_id for one in assistant.search("cat", session="alice")] == ["alice"]
+    assert assistant.search("cat", limit=0) == ()
+    with pytest.raises(InputError):
+        assistant.search(" ")
+
+
+@pytest.mark.weights
+def test_a_picture_finds_those_like_it(settings: Settings, weights_dir: Callable[[str], Path]) -> None:
+    weights_dir(settings.vision.model)
+    with Assistant(settings.model_copy(update={"cache_dir": load_settings().cache_dir})) as assistant:
+        for name in ("street", "garden"):
+            assistant.ask("Look.", images=[picture_of(name)], session=name)
+        for _ in range(2):  # the second time with the vectors that were kept
+            first, second = assistant.search(image=picture_of("garden", quality=40))
+            assert [first.picture.session_id, second.picture.session_id] == ["garden", "street"]
+            assert 1 >= first.score > second.score + 0.1
+        assert assistant.search("submarine", image=picture_of("garden")) == ()
+
+
+def picture_of(place: str, *, quality: int = 95) -> bytes:
+    """Stripes or blobs, such as no street and no garden has."""
+    down, across = np.mgrid[:96, :128]
+    waves_HW = np.sin(across / 3) if place == "street" else np.sin(down / 9) * np.cos(across / 9)
+    tint = (220, 40, 40) if place == "street" else (40, 160, 60)
+    buffer = io.BytesIO()
+    pixels_HWC = (127 + 60 * waves_HW[..., None] + 0.4 * np.array(tint)).clip(0, 255).astype(np.uint8)
+    PIL.Image.fromarray(pixels_HWC).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The command line: `assistant ask|chat|transcribe|say|sessions|models|doctor|config|eval|train`.
+"""The command line: `assistant ask|chat|transcribe|say|search|sessions|models|doctor|config|eval|train`.
 
 Exit codes: 0 done, 1 a deliberate error (`code: message` and a hint on stderr), 2 usage, 130 interrupted.
 """
@@ -15,6 +15,7 @@ from assistant.cli.chat import chat
 from assistant.cli.doctor import config, doctor
 from assistant.cli.evaluate import evaluate
 from assistant.cli.models import models
+from assistant.cli.search import search
 from assistant.cli.sessions import sessions
 from assistant.cli.train import train
 from assistant.errors import AssistantError
@@ -26,7 +27,7 @@ def cli() -> None:
     """An assistant that hears, sees, remembers and speaks, on your own machine."""
 
 
-for command in (ask, chat, transcribe, say, sessions, models, doctor, config, evaluate, train):
+for command in (ask, chat, transcribe, say, search, sessions, models, doctor, config, evaluate, train):
     cli.add_command(command)
 
 

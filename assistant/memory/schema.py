@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 VERSION = 1
@@ -54,3 +54,14 @@ class TurnImageRow(Base):
     turn_number: Mapped[int] = mapped_column(ForeignKey("turns.number", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
+
+
+class PictureVectorRow(Base):
+    """What a model made of a picture, kept so that a search need not look at it again; forgotten with the picture."""
+
+    __tablename__ = "picture_vectors"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The sha256 of its weights."""
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    """Little-endian float32."""

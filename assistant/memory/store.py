@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from assistant.errors import InputError, NotFoundError, StorageError, StorageFullError
 from assistant.memory.attachments import AttachmentFolder, storage_error
-from assistant.memory.schema import VERSION, Base, SessionRow, TurnImageRow, TurnRow
+from assistant.memory.pictures import PictureIndex
+from assistant.memory.schema import VERSION, Base, PictureVectorRow, SessionRow, TurnImageRow, TurnRow
 from assistant.types import Evidence, Image, Label, Region, SessionSummary, StoredTurn, Turn, Usage
 from assistant.worker import Worker
 
@@ -49,6 +50,8 @@ class SqlMemory:
         self._engine = _open(data_dir / "assistant.db")
         self._worker = Worker("memory")
         self._folder = data_dir
+        self.pictures = PictureIndex(self._engine, self._run, path=self._attachments.path, read_evidence=_evidence)
+        """Of all sessions, to look for one."""
         _translated(lambda: _prepare(self._engine), data_dir)
 
     async def begin(self, turn: Turn, *, user_text: str, language: str, evidence: Sequence[Evidence]) -> None:
@@ -172,6 +175,7 @@ class SqlMemory:
                 for sha256 in candidates:
                     if not session.scalar(select(exists().where(TurnImageRow.sha256 == sha256))):
                         self._attachments.remove(sha256)
+                        session.execute(delete(PictureVectorRow).where(PictureVectorRow.sha256 == sha256))
 
         await self._run(write)
 
