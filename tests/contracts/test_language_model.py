@@ -21,7 +21,8 @@ from assistant.language.langchain_model import LangChainModel
 from assistant.language.transformers_model import TransformersModel
 from assistant.protocols import LanguageModel
 from assistant.types import Generated, GenerationOptions, Message, Prompt
-from tests.language.tiny_models import CONTEXT_TOKENS, save_tiny_chat_model, save_tiny_vision_language_model
+from tests.language.tiny_models import CONTEXT_TOKENS, save_tiny_chat_model
+from tests.language.tiny_seeing_models import save_tiny_seeing_model
 
 SYSTEM = Message("system", "You are a helpful assistant.")
 QUESTION = Message("user", "What is the capital of France?")
@@ -57,7 +58,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, weights_dir: Callable[[str],
         if name == "transformers":
             return TransformersModel(save_tiny_chat_model(folder), device="cpu")
         if name == "transformers that sees":
-            return TransformersModel(save_tiny_vision_language_model(folder), device="cpu")
+            return TransformersModel(save_tiny_seeing_model("llava", folder), device="cpu")
         return langchain_fake()
 
     return lambda name: built[name] if name in built else built.setdefault(name, make(name))
