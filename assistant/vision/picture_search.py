@@ -7,17 +7,15 @@ is replaced by how sure the experts are that it is true of the picture.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.types import Evidence, FoundPicture, RememberedPicture
 from assistant.vision.colour import COLOURS
+from assistant.vision.kinds import broader, is_known, plain, terms
 
 _NARROWER = 0.5
 """Of a thing that is only known to be of the kind that was asked for: a "person" where a "man" is."""
@@ -29,19 +27,6 @@ _TOGETHER = 0.5
 _OTHER_WORD = 0.3
 """Of a name that has the word, but not as its last."""
 _TOLD, _LINE_CHARACTERS = 3, 80
-
-_SINGULARS = {"men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "mice": "mouse"}
-_SINGULARS |= {"geese": "goose", "teeth": "tooth", "knives": "knife", "wolves": "wolf", "leaves": "leaf", "gray": "grey"}
-_HAN = "\u3040-\u30ff\u4e00-\u9fff"
-_WORD = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+")
-_EMPTY = frozenset(
-    _WORD.findall(
-        "a an and any are as at be by can could do find for from had has have he her his how i image in is it its last me my of on"
-        " or our out photo photograph picture pictures photos show she some that the their them there these they this those to up"
-        " was we were what when where which who with you your"
-    )
-)
-"""Words of a question that say nothing of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +47,16 @@ def search_by_words(text: str, pictures: Sequence[RememberedPicture]) -> tuple[F
         pictures: To look among.
     """
     facts = [_facts(picture) for picture in pictures]
-    terms = _terms(text)
-    weights_PT = np.array([[_weight(term, each) for term in terms] for each in facts]).reshape(len(pictures), len(terms))
+    asked = terms(text)
+    weights_PT = np.array([[_weight(term, each) for term in asked] for each in facts]).reshape(len(pictures), len(asked))
     known_T = weights_PT.sum(axis=0)
     rarity_T = np.log(1 + (len(pictures) - known_T + 0.5) / (known_T + 0.5))
     found = []
     for picture, each, weights_T in zip(pictures, facts, weights_PT, strict=True):
         score = float((weights_T * rarity_T).sum() / max(rarity_T.sum(), 1e-9))
         if score > 0:
-            together = _TOGETHER * _together(terms, picture.evidence)
-            found.append(FoundPicture(picture, score * (1 + together), _because(terms, each)))
+            together = _TOGETHER * _together(asked, picture.evidence)
+            found.append(FoundPicture(picture, score * (1 + together), _because(asked, each)))
     return tuple(sorted(found, key=lambda one: -one.score))
 
 
@@ -93,59 +78,6 @@ def search_by_picture(
             names = tuple(label.name for label in picture.evidence.labels) if picture.evidence else ()
             found.append(FoundPicture(picture, float(vector_V @ other_V) / max(size, 1e-9), names[:_TOLD]))
     return tuple(sorted(found, key=lambda one: -one.score))
-
-
-def broader(name: str) -> frozenset[str]:
-    """What a thing of this name surely is too, other names for it included; from WordNet's nouns."""
-    return _kinds().get(_plain(name), frozenset())
-
-
-@lru_cache(maxsize=1)
-def _kinds() -> dict[str, frozenset[str]]:
-    lines = resources.files("assistant.vision").joinpath("kinds.txt").read_text("utf-8").splitlines()
-    split = (line.split(": ") for line in lines)
-    return {_plain(name): frozenset(_plain(kind) for kind in kinds.split(", ")) - {_plain(name)} for name, kinds in split}
-
-
-@lru_cache(maxsize=1)
-def _phrases() -> frozenset[str]:
-    """Names and kinds of several words, which are looked for as one: a "teddy bear" is no bear."""
-    kinds = _kinds()
-    return frozenset(name for names in (kinds, *kinds.values(), COLOURS) for name in names if " " in name)
-
-
-def _terms(text: str) -> tuple[str, ...]:
-    words = _plain(text).split()
-    terms: list[str] = []
-    start = 0
-    while start < len(words):
-        length = next((n for n in (4, 3, 2) if " ".join(words[start : start + n]) in _phrases()), 1)
-        terms.append(" ".join(words[start : start + length]))
-        start += length
-    return tuple(dict.fromkeys(term for term in terms if term not in _EMPTY))
-
-
-def _words(text: str) -> Iterator[str]:
-    """Words in lower case; of Chinese and Japanese, which write no spaces, every two characters."""
-    for run in _WORD.findall(text.lower()):
-        if re.match(f"[{_HAN}]", run) and len(run) > 2:
-            yield from (run[i : i + 2] for i in range(len(run) - 1))
-        else:
-            yield run
-
-
-@lru_cache(maxsize=4096)
-def _plain(text: str) -> str:
-    """Its words in lower case and in the singular."""
-    return " ".join(_singular(word) for word in _words(text))
-
-
-def _singular(word: str) -> str:
-    if word in _SINGULARS or len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us")):
-        return _SINGULARS.get(word, word)
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-2] if word.endswith(("ches", "shes", "sses", "xes", "oes")) else word[:-1]
 
 
 def _facts(picture: RememberedPicture) -> tuple[_Fact, ...]:
@@ -173,13 +105,13 @@ def _weight(term: str, facts: Sequence[_Fact]) -> float:
 
 def _match(term: str, fact: _Fact) -> float:
     """How far the fact is what the term asks for."""
-    plain = _plain(fact.words)
+    words = plain(fact.words)
     if fact.source in ("text", "said"):
-        return float(f" {term} " in f" {plain} ")
-    colour = next((x for x in COLOURS if plain.startswith(f"{x} ")), "")
-    if colour and plain not in _kinds():  # "red car"
-        return max(_match_name(term, plain.removeprefix(f"{colour} ")), _match_name(term, colour))
-    return _match_name(term, plain)
+        return float(f" {term} " in f" {words} ")
+    colour = next((x for x in COLOURS if words.startswith(f"{x} ")), "")
+    if colour and not is_known(words):  # "red car"
+        return max(_match_name(term, words.removeprefix(f"{colour} ")), _match_name(term, colour))
+    return _match_name(term, words)
 
 
 def _match_name(term: str, name: str) -> float:
@@ -188,19 +120,19 @@ def _match_name(term: str, name: str) -> float:
     if name in broader(term):
         return _NARROWER
     *others, last = name.partition(" of ")[0].split()
-    if term == last:  # where WordNet knows the name, it knows that a hot dog is no dog
-        return float(name not in _kinds())
+    if term == last:
+        return float(not is_known(name))
     return _OTHER_WORD * (term in others)
 
 
-def _together(terms: Sequence[str], evidence: Evidence | None) -> bool:
+def _together(asked: Sequence[str], evidence: Evidence | None) -> bool:
     titles = (_Fact(region.title, 1.0, "region") for region in evidence.regions) if evidence else ()
-    return any(sum(_match(term, title) == 1 for term in terms) > 1 for title in titles)
+    return any(sum(_match(term, title) == 1 for term in asked) > 1 for title in titles)
 
 
-def _because(terms: Sequence[str], facts: Sequence[_Fact]) -> tuple[str, ...]:
+def _because(asked: Sequence[str], facts: Sequence[_Fact]) -> tuple[str, ...]:
     """The facts that speak for the picture, the strongest first."""
-    strong = sorted(((max(_match(term, fact) for term in terms) * fact.weight, fact) for fact in facts), key=lambda x: -x[0])
+    strong = sorted(((max(_match(term, fact) for term in asked) * fact.weight, fact) for fact in facts), key=lambda x: -x[0])
     told = [fact.words if fact.source != "said" else f"said: {_one_line(fact.words)}" for weight, fact in strong if weight > 0]
     return tuple(dict.fromkeys(told))[:_TOLD]
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from assistant.types import Evidence, Label, Region, RememberedPicture
-from assistant.vision.efficientnet import class_names
-from assistant.vision.picture_search import broader, search_by_picture, search_by_words
+from assistant.vision.picture_search import search_by_picture, search_by_words
 
 
 def region(name: str, colour: str = "", confidence: float = 0.9) -> Region:
@@ -93,9 +92,3 @@ def test_the_most_alike_picture_comes_first_and_one_without_a_vector_not_at_all(
     assert [one.picture.sha256 for one in ranked] == ["dog", "red car"]
     assert ranked[0].score == pytest.approx(3 / 10**0.5)
     assert ranked[0].because == ("golden retriever", "Labrador Retriever")
-
-
-def test_nearly_every_name_of_the_classifier_has_a_kind() -> None:
-    assert sum(bool(broader(name)) for name in class_names()) > 900
-    assert "animal" in broader("Golden Retriever")
-    assert broader("no such thing") == frozenset()
