@@ -10,7 +10,15 @@ from importlib import resources
 from assistant.vision.colour import COLOURS
 
 _SINGULARS = {"men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "mice": "mouse"}
-_SINGULARS |= {"geese": "goose", "teeth": "tooth", "knives": "knife", "wolves": "wolf", "leaves": "leaf", "gray": "grey"}
+_SINGULARS |= {
+    "geese": "goose",
+    "teeth": "tooth",
+    "knives": "knife",
+    "wolves": "wolf",
+    "leaves": "leaf",
+    "skis": "ski",
+    "gray": "grey",
+}
 _HAN = "\u3040-\u30ff\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+")
 _EMPTY = frozenset(
@@ -74,7 +82,7 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _singular(word: str) -> str:
-    if word in _SINGULARS or len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us")):
+    if word in _SINGULARS or len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return _SINGULARS.get(word, word)
     if word.endswith("ies"):
         return word[:-3] + "y"
