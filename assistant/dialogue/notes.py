@@ -11,8 +11,8 @@ from assistant.types import Evidence, Fusion
 PICTURE_NOTE = "[Picture {number}: {evidence}]"
 """As shipped in prompts/picture.md."""
 
-Facts: TypeAlias = Callable[[str, Sequence[Evidence]], str]
-"""A question and the evidence of all pictures of the conversation so far, by number from 1 → one more note, or ""."""
+Facts: TypeAlias = Callable[[str, Sequence[Evidence], int], str]
+"""A question, the evidence of all pictures of the conversation so far, how many of them came with it → one more note, or ""."""
 
 _LINE_CHARACTERS = 200
 _INERT = str.maketrans({"[": "(", "]": ")", '"': "'", "“": "'", "”": "'"})
@@ -44,9 +44,9 @@ def user_text(
         for number, item in zip(numbers, evidence, strict=True)
         if (told := told_of(item, fusion))
     ]
-    if facts is not None and (fact := facts(text, (*earlier, *evidence))):
-        notes.append(fact)
-    return "\n".join([*notes, text] if text else notes)
+    asked = facts(text, (*earlier, *evidence), len(evidence)) if facts is not None and fusion != "early" else ""
+    # after the question: before it, a small model answered fewer right (63 of 100 beside 70)
+    return "\n".join(part for part in (*notes, text, asked) if part)
 
 
 def told_of(evidence: Evidence, fusion: Fusion) -> str:

@@ -14,13 +14,13 @@ DOG, LEFT, RIGHT = (
 
 
 def test_regions_are_counted_by_name_the_surest_first() -> None:
-    assert phrase([DOG, LEFT, RIGHT]) == " one dog (bottom), two person (left, right)."
+    assert phrase([DOG, LEFT, RIGHT]) == " three things: a dog (bottom), a person (left), a person (right)."
 
 
 def test_an_untrained_region_is_its_words() -> None:
     words = TinyWords()
     tokens = RegionTokens(words, most=2, start="Found:")
-    torch.testing.assert_close(tokens([DOG, LEFT, RIGHT]), words("Found: one dog (bottom), one person (left)."))
+    torch.testing.assert_close(tokens([DOG, LEFT, RIGHT]), words("Found: two things: a dog (bottom), a person (left)."))
 
 
 def test_nothing_found_takes_no_token() -> None:

@@ -1,0 +1,183 @@
+"""What the experts say to the very things that a question asks for. A language model need not find them among all that was seen.
+
+Unasked, an expert reports only what it is sure of. Asked for one thing, it may say what it is half sure of, and that it saw none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from assistant.types import Evidence, Region
+from assistant.vision.colour import COLOURS
+from assistant.vision.drawn import SHAPES
+from assistant.vision.kinds import broader, is_known, plain
+
+_SEEING = re.compile(
+    r"\b(?:is|are|was|were) there\b|\bhow many\b|\bwhere\b|\bcolou?rs?\b|\b(?:see|seen|visible|shown?|shows|look|looks)\b"
+    r"|\b(?:picture|photo|image|pic|it|left|right|above|below)\b",
+    re.IGNORECASE,
+)
+"""In words without a picture, what may ask about the last one."""
+_ALL = re.compile(r"\b(?:how many|count|number of)\b.*\b(?:things?|objects?|shapes?|items?|figures?)\b", re.IGNORECASE)
+_APART = 0.05
+"""Of a picture's side: middles nearer than this are neither left nor right of each other."""
+_BIGGER = 1.3
+_MOST_ASKED, _MOST_TOLD = 4, 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A thing that a question speaks of."""
+
+    name: str
+    """"" where only the colour is said: "the red one"."""
+    colour: str
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.colour, self.name or "thing") if part)
+
+    def fits(self, region: Region) -> bool:
+        """Whether a region may be meant."""
+        return (not self.name or _is(region.name, self.name)) and self.colour in ("", region.colour)
+
+
+def asked_about(question: str, evidence: Sequence[Evidence], shown: int) -> str:
+    """One more note, "" where the question asks for nothing that an expert could tell.
+
+    Args:
+        question: The user's words.
+        evidence: Of all pictures of the conversation, oldest first.
+        shown: How many of them came with the question; without any, it may be about the last one.
+    """
+    if not evidence or not (shown or _SEEING.search(question)):
+        return ""
+    asked = tuple(_asked(question))[:_MOST_ASKED]
+    first = len(evidence) - (shown or 1)
+    told = [(number, _told(question, asked, item)) for number, item in enumerate(evidence[first:], start=first + 1)]
+    notes = [f"In picture {number}: {said}" if len(told) > 1 else said for number, said in told if said]
+    return f"[{' '.join(notes)}]" if notes else ""
+
+
+def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
+    facts = [fact for one in asked if (fact := _fact(one, evidence))]
+    matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
+    single = [(one, regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
+    if len(single) == 2 and single[0][1] is not single[1][1]:
+        facts += _relation(*single[0], *single[1])
+    if _ALL.search(question) and _is_drawing(evidence):
+        facts.append(f"There are {len(evidence.regions)} things." if len(evidence.regions) > 1 else "There is one thing.")
+    return " ".join(facts)
+
+
+def _fact(asked: _Asked, evidence: Evidence) -> str:
+    if regions := [region for region in evidence.regions if asked.fits(region)]:
+        return _seen(str(asked), [_where(region, asked) for region in regions])
+    none = f"There is no {asked}."
+    if not asked.name:
+        return none if _is_drawing(evidence) else ""
+    if others := [region for region in evidence.regions if asked.colour and _is(region.name, asked.name)]:
+        return f"{none} {_seen(asked.name, [_where(region, _Asked(asked.name, '')) for region in others])}"
+    if labels := [label for label in evidence.labels if _is(label.name, asked.name)]:
+        return f"There is {_a(labels[0].name)} ({labels[0].confidence:.0%} sure)."
+    if wider := [region for region in evidence.regions if region.name in broader(asked.name)]:
+        return _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
+    if any(_is(label.name, asked.name) for label in evidence.glimpses):
+        return f"There is probably {_a(str(asked))}, not seen clearly."
+    return none if _can_be_denied(asked.name, evidence) else ""
+
+
+def _seen(name: str, places: Sequence[str]) -> str:
+    if len(places) == 1:
+        return f"There is one {name}: {places[0]}."
+    return f"There are {len(places)} of {name}: {'; '.join(places[:_MOST_TOLD])}."
+
+
+def _where(region: Region, asked: _Asked) -> str:
+    told = region.colour if asked.name and not asked.colour else region.name if not asked.name else ""
+    return ", ".join(part for part in (told, f"at the {region.place}") if part)
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _relation(one: _Asked, first: Region, other: _Asked, second: Region) -> Iterator[str]:
+    across, down = _middle(first)[0] - _middle(second)[0], _middle(first)[1] - _middle(second)[1]
+    sides = [("to the left of" if across < 0 else "to the right of")] * (abs(across) > _APART)
+    sides += [("above" if down < 0 else "below")] * (abs(down) > _APART)
+    if sides:
+        yield f"The {one} is {' and '.join(sides)} the {other}."
+    sizes = [(region.right - region.left) * (region.bottom - region.top) for region in (first, second)]
+    if max(sizes) > _BIGGER * min(sizes):
+        yield f"The {one if sizes[0] > sizes[1] else other} is bigger."
+
+
+def _middle(region: Region) -> tuple[float, float]:
+    return (region.left + region.right) / 2, (region.top + region.bottom) / 2
+
+
+def _asked(question: str) -> Iterator[_Asked]:
+    """The things a question names, each once, with the colour before its name."""
+    words = _names(question)
+    seen = set()
+    for before, word, after in zip(("", *words), words, (*words[1:], ""), strict=False):
+        if word in _colours() and not _is_thing(after):
+            one = _Asked("", word)
+        elif _is_thing(word):
+            one = _Asked(word, before if before in _colours() else "")
+        else:
+            continue
+        if one not in seen:
+            seen.add(one)
+            yield one
+
+
+def _names(question: str) -> tuple[str, ...]:
+    """Words, and names of several words as one: a "teddy bear" is no bear."""
+    words = plain(question).split()
+    names: list[str] = []
+    start = 0
+    while start < len(words):
+        length = next((n for n in (3, 2) if _is_thing(" ".join(words[start : start + n]))), 1)
+        names.append(" ".join(words[start : start + length]))
+        start += length
+    return tuple(names)
+
+
+def _is(name: str, asked: str) -> bool:
+    return plain(name) == asked or asked in broader(name)
+
+
+def _is_drawing(evidence: Evidence) -> bool:
+    return any(region.name in SHAPES for region in evidence.regions)
+
+
+def _can_be_denied(name: str, evidence: Evidence) -> bool:
+    """Whether an expert that knows such things looked and saw none."""
+    if name in SHAPES:
+        return _is_drawing(evidence)
+    return name in _detected() or bool(broader(name) & _detected())
+
+
+def _is_thing(word: str) -> bool:
+    return word in SHAPES or word in _detected() or word in _kinds_of_things() or (is_known(word) and word not in _colours())
+
+
+@cache
+def _detected() -> frozenset[str]:
+    lines = resources.files("assistant.vision").joinpath("coco_labels.txt").read_text("utf-8").splitlines()
+    return frozenset(plain(line) for line in lines[1:] if line)
+
+
+@cache
+def _kinds_of_things() -> frozenset[str]:
+    return frozenset(kind for name in _detected() for kind in broader(name))
+
+
+@cache
+def _colours() -> frozenset[str]:
+    return frozenset(name.split()[-1] for name in COLOURS)

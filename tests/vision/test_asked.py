@@ -1,0 +1,83 @@
+"""The things of a question are looked up in what was seen, with what experts were half sure of, and what they did not see."""
+
+from __future__ import annotations
+
+import pytest
+
+from assistant.types import Evidence, Label, Region
+from assistant.vision.asked import asked_about
+
+DRAWING = Evidence(
+    320,
+    240,
+    regions=(
+        Region("circle", 0.9, 0.1, 0.1, 0.3, 0.4, colour="red"),
+        Region("circle", 0.9, 0.7, 0.1, 0.9, 0.4, colour="blue"),
+        Region("square", 0.9, 0.35, 0.7, 0.6, 0.95, colour="yellow"),
+    ),
+)
+PHOTO = Evidence(
+    640,
+    480,
+    labels=(Label("golden retriever", 0.93),),
+    regions=(Region("dog", 0.9, 0.4, 0.4, 0.6, 0.6), Region("person", 0.8, 0.7, 0.2, 0.9, 0.9)),
+    glimpses=(Label("car", 0.1),),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("How many circles are there?", "[There are 2 of circle: red, at the top left; blue, at the top right.]"),
+        ("Where is the red circle?", "[There is one red circle: at the top left.]"),
+        ("Is there a red square?", "[There is no red square. There is one square: yellow, at the bottom.]"),
+        ("Is there a star?", "[There is no star.]"),
+        ("What is the blue thing?", "[There is one blue thing: circle, at the top right.]"),
+        ("Is anything green here?", "[There is no green thing.]"),
+        ("How many things are there in all?", "[There are 3 things.]"),
+        (
+            "Is the red circle to the left of the blue circle?",
+            "[There is one red circle: at the top left. There is one blue circle: at the top right."
+            " The red circle is to the left of the blue circle.]",
+        ),
+    ],
+)
+def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str, told: str) -> None:
+    assert asked_about(question, [DRAWING], 1) == told
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Is there a dog?", "[There is one dog: at the center.]"),
+        ("Is there an animal in the photo?", "[There is one animal: at the center.]"),
+        ("Is it a golden retriever?", "[There is a golden retriever (93% sure).]"),
+        ("Do you see a man?", "[There is one person: at the right.]"),
+        ("Is there a car?", "[There is probably a car, not seen clearly.]"),
+        ("Are there any cats?", "[There is no cat.]"),
+        ("Is there a hot dog?", "[There is no hot dog.]"),
+        ("Is there a ghost?", ""),
+        ("What is the weather like?", ""),
+    ],
+)
+def test_a_photo_is_asked_for_things_of_known_kinds(question: str, told: str) -> None:
+    assert asked_about(question, [PHOTO], 1) == told
+
+
+def test_a_later_question_is_about_the_last_picture() -> None:
+    assert asked_about("And is there a dog?", [PHOTO, DRAWING], 0) == "[There is no dog.]"
+
+
+def test_talk_that_is_not_about_the_picture_is_left_alone() -> None:
+    assert asked_about("I have a cat called Rex.", [PHOTO], 0) == ""
+    assert asked_about("Is there a dog?", [], 0) == ""
+
+
+def test_of_several_pictures_each_is_told_by_its_number() -> None:
+    assert asked_about("Which one shows a dog?", [DRAWING, PHOTO, DRAWING], 2) == (
+        "[In picture 2: There is one dog: at the center. In picture 3: There is no dog.]"
+    )
+
+
+def test_a_shape_cannot_be_denied_where_nobody_looked_for_shapes() -> None:
+    assert asked_about("Is there a circle?", [PHOTO], 1) == ""
