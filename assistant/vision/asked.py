@@ -13,8 +13,7 @@ from importlib import resources
 
 from assistant.types import Evidence, Region
 from assistant.vision.colour import COLOURS
-from assistant.vision.drawn import SHAPES
-from assistant.vision.kinds import broader, is_known, plain
+from assistant.vision.kinds import SHAPES, broader, is_known, plain
 
 _SEEING = re.compile(
     r"\b(?:is|are|was|were) there\b|\bhow many\b|\bwhere\b|\bcolou?rs?\b|\b(?:see|seen|visible|shown?|shows|look|looks)\b"

@@ -38,23 +38,6 @@ _ROUND = 1.25
 _FINE = 8
 """Outlines are drawn so many times larger than compared."""
 
-SHAPES = (
-    "circle",
-    "oval",
-    "ring",
-    "square",
-    "rectangle",
-    "diamond",
-    "triangle",
-    "star",
-    "heart",
-    "cross",
-    "arrow",
-    "pentagon",
-    "hexagon",
-)
-"""Every name that a shape may be given."""
-
 Points = Sequence[tuple[float, float]]
 
 

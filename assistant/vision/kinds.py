@@ -9,6 +9,23 @@ from importlib import resources
 
 from assistant.vision.colour import COLOURS
 
+SHAPES = (
+    "circle",
+    "oval",
+    "ring",
+    "square",
+    "rectangle",
+    "diamond",
+    "triangle",
+    "star",
+    "heart",
+    "cross",
+    "arrow",
+    "pentagon",
+    "hexagon",
+)
+"""Every name that a plain drawn shape may be given."""
+
 _SINGULARS = {"men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "mice": "mouse"}
 _SINGULARS |= {
     "geese": "goose",

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from assistant.vision.drawn import find_drawn
+from assistant.vision.drawn import _outlines, find_drawn
+from assistant.vision.kinds import SHAPES
 
 GROUND = (206, 210, 214)
 
@@ -88,3 +89,7 @@ def test_no_more_than_asked_for() -> None:
     for x in range(20, 300, 40):
         draw.ellipse((x, 100, x + 25, 125), fill="#dc2020")
     assert len(find_drawn(np.asarray(picture), at_most=3)) == 3
+
+
+def test_every_name_that_is_given_is_a_known_shape() -> None:
+    assert {"oval", "rectangle", *_outlines()[0]} == set(SHAPES)
