@@ -13,15 +13,19 @@ from importlib import resources
 
 from assistant.types import Evidence, Region
 from assistant.vision.colour import COLOURS
-from assistant.vision.kinds import SHAPES, broader, is_known, plain
+from assistant.vision.kinds import SHAPES, broader, in_english, is_known, plain
 
 _SEEING = re.compile(
     r"\b(?:is|are|was|were) there\b|\bhow many\b|\bwhere\b|\bcolou?rs?\b|\b(?:see|seen|visible|shown?|shows|look|looks)\b"
-    r"|\b(?:picture|photo|image|pic|it|left|right|above|below)\b",
+    r"|\b(?:picture|photo|image|pic|it|left|right|above|below)\b"
+    r"|图|照片|相片|有没有|几|多少|哪|颜色|看",
     re.IGNORECASE,
 )
 """In words without a picture, what may ask about the last one."""
-_ALL = re.compile(r"\b(?:how many|count|number of)\b.*\b(?:things?|objects?|shapes?|items?|figures?)\b", re.IGNORECASE)
+_ALL = re.compile(
+    r"\b(?:how many|count|number of)\b.*\b(?:things?|objects?|shapes?|items?|figures?)\b|(?:几|多少).*(?:东西|物体|形状)",
+    re.IGNORECASE,
+)
 _APART = 0.05
 """Of a picture's side: middles nearer than this are neither left nor right of each other."""
 _BIGGER = 1.3
@@ -137,7 +141,7 @@ def _asked(question: str) -> Iterator[_Asked]:
 
 def _names(question: str) -> tuple[str, ...]:
     """Words, and names of several words as one: a "teddy bear" is no bear."""
-    words = plain(question).split()
+    words = plain(in_english(question)).split()
     names: list[str] = []
     start = 0
     while start < len(words):

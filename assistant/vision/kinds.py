@@ -70,6 +70,22 @@ def terms(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(term for term in found if term not in _EMPTY))
 
 
+def in_english(text: str) -> str:
+    """A text in which the Chinese names of things, shapes and colours have become the English ones that experts use."""
+    if not re.search(f"[{_HAN}]", text):
+        return text
+    names = _chinese()
+    return re.sub("|".join(names), lambda found: f" {names[found.group()]} ", text).replace("的", " ")
+
+
+@lru_cache(maxsize=1)
+def _chinese() -> dict[str, str]:
+    """English names by Chinese ones, the longest first."""
+    lines = resources.files("assistant.vision").joinpath("kinds_zh.txt").read_text("utf-8").splitlines()
+    pairs = [(word, name) for name, words in (line.split(": ") for line in lines) for word in words.split()]
+    return dict(sorted(pairs, key=lambda pair: -len(pair[0])))
+
+
 @lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """The words of a text in lower case and in the singular."""

@@ -64,6 +64,19 @@ def test_a_photo_is_asked_for_things_of_known_kinds(question: str, told: str) ->
     assert asked_about(question, [PHOTO], 1) == told
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("图里有狗吗？", "[There is one dog: at the center.]"),
+        ("有没有热狗？", "[There is no hot dog.]"),
+    ],
+)
+def test_chinese_words_for_things_are_known(question: str, told: str) -> None:
+    assert asked_about(question, [PHOTO], 1) == told
+    assert asked_about("红色的圆形在哪里？", [DRAWING], 1) == "[There is one red circle: at the top left.]"
+    assert asked_about("一共有几个形状？", [DRAWING], 1) == "[There are 3 things.]"
+
+
 def test_a_later_question_is_about_the_last_picture() -> None:
     assert asked_about("And is there a dog?", [PHOTO, DRAWING], 0) == "[There is no dog.]"
 
