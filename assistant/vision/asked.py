@@ -26,6 +26,10 @@ _ALL = re.compile(
     r"\b(?:how many|count|number of)\b.*\b(?:things?|objects?|shapes?|items?|figures?)\b|(?:几|多少).*(?:东西|物体|形状)",
     re.IGNORECASE,
 )
+_POSSESSIVE = re.compile(r"\b\w+['’]s\b")
+"""A "woman's hat" asks for no woman."""
+_THINGS = ("thing", "one", "object", "shape", "part")
+"""After a colour: an "orange thing" is no fruit."""
 _APART = 0.05
 """Of a picture's side: middles nearer than this are neither left nor right of each other."""
 _BIGGER = 1.3
@@ -79,7 +83,8 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
 def _fact(asked: _Asked, evidence: Evidence) -> str:
     if regions := [region for region in evidence.regions if asked.fits(region)]:
         return _seen(str(asked), [_where(region, asked) for region in regions])
-    none = f"There is no {asked}."
+    # who looked at a drawing saw all of it; in a photo a detector overlooks some
+    none = f"There is no {asked}." if _is_drawing(evidence) else f"No {asked} was found."
     if not asked.name:
         return none if _is_drawing(evidence) else ""
     if others := [region for region in evidence.regions if asked.colour and _is(region.name, asked.name)]:
@@ -128,7 +133,9 @@ def _asked(question: str) -> Iterator[_Asked]:
     words = _names(question)
     seen = set()
     for before, word, after in zip(("", *words), words, (*words[1:], ""), strict=False):
-        if word in _colours() and not _is_thing(after):
+        if word in _colours() and _is_thing(after):
+            continue  # the colour of what comes next
+        if word in _colours() and (after in _THINGS or not _is_thing(word)):
             one = _Asked("", word)
         elif _is_thing(word):
             one = _Asked(word, before if before in _colours() else "")
@@ -141,7 +148,7 @@ def _asked(question: str) -> Iterator[_Asked]:
 
 def _names(question: str) -> tuple[str, ...]:
     """Words, and names of several words as one: a "teddy bear" is no bear."""
-    words = plain(in_english(question)).split()
+    words = plain(in_english(_POSSESSIVE.sub(" ", question))).split()
     names: list[str] = []
     start = 0
     while start < len(words):

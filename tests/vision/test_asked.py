@@ -33,6 +33,8 @@ PHOTO = Evidence(
         ("Is there a red square?", "[There is no red square. There is one square: yellow, at the bottom.]"),
         ("Is there a star?", "[There is no star.]"),
         ("What is the blue thing?", "[There is one blue thing: circle, at the top right.]"),
+        ("Is there an orange star?", "[There is no orange star.]"),
+        ("What is the orange thing?", "[There is no orange thing.]"),
         ("Is anything green here?", "[There is no green thing.]"),
         ("How many things are there in all?", "[There are 3 things.]"),
         (
@@ -54,8 +56,10 @@ def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str,
         ("Is it a golden retriever?", "[There is a golden retriever (93% sure).]"),
         ("Do you see a man?", "[There is one person: at the right.]"),
         ("Is there a car?", "[There is probably a car, not seen clearly.]"),
-        ("Are there any cats?", "[There is no cat.]"),
-        ("Is there a hot dog?", "[There is no hot dog.]"),
+        ("Are there any cats?", "[No cat was found.]"),
+        ("Is there a hot dog?", "[No hot dog was found.]"),
+        ("Is it a woman's hat?", ""),
+        ("Is there an orange?", "[No orange was found.]"),
         ("Is there a ghost?", ""),
         ("What is the weather like?", ""),
     ],
@@ -68,7 +72,7 @@ def test_a_photo_is_asked_for_things_of_known_kinds(question: str, told: str) ->
     ("question", "told"),
     [
         ("图里有狗吗？", "[There is one dog: at the center.]"),
-        ("有没有热狗？", "[There is no hot dog.]"),
+        ("有没有热狗？", "[No hot dog was found.]"),
     ],
 )
 def test_chinese_words_for_things_are_known(question: str, told: str) -> None:
