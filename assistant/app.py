@@ -25,6 +25,7 @@ from assistant.engines import (
     LazySynthesizer,
     LazyVision,
     Once,
+    build_language_model,
     build_picture_vectors,
     build_synthesizer,
     builder,
@@ -116,9 +117,7 @@ class AsyncAssistant:
         self._recognizer = LazyRecognizer(lambda: builder("recognizer", self.settings.recognizer.engine)(self.settings))
         self._vision = LazyVision(lambda: builder("vision", self.settings.vision.engine)(self.settings))
         self._synthesizer = LazySynthesizer(lambda: build_synthesizer(self.settings))
-        self._language_model: Once[LanguageModel] = Once(
-            lambda: builder("language_model", self.settings.language_model.engine)(self.settings)
-        )
+        self._language_model: Once[LanguageModel] = Once(lambda: build_language_model(self.settings, self._vision))
         self._picture_vectors = Once(lambda: build_picture_vectors(self.settings))
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._turns: set[asyncio.Task[None]] = set()
@@ -136,7 +135,8 @@ class AsyncAssistant:
         for task in self._turns:
             task.cancel()
         await asyncio.gather(*self._turns, return_exceptions=True)
-        for engine in (self._recognizer, self._vision, self._synthesizer, self._language_model, self._picture_vectors):
+        # the language model first: its thread may be looking at a picture
+        for engine in (self._language_model, self._recognizer, self._vision, self._synthesizer, self._picture_vectors):
             await engine.close()
         await self.memory.close()
 
@@ -309,6 +309,8 @@ class AsyncAssistant:
                     pass
         if pictures:
             await self._vision.get()
+            blank = Image(np.zeros((64, 64, 3), np.uint8), "")
+            await asyncio.to_thread(model.count_tokens, [Message("user", "", (blank,) if model.sees else ())])
         if speech:
             await self._recognizer.get()
             hello_aloud = [piece async for piece in self.say("Hello there, this is a test.", language="en")]

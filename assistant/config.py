@@ -44,6 +44,9 @@ class VisionSettings(_Section):
     """Finds things and their places."""
     read_text: bool = True
     """Run OCR on every picture."""
+    connector: str = ""
+    """What makes visual tokens: the path of a trained file, or "none"; "" is the one that ships for the language model, or an
+    untrained one."""
     fusion: Fusion | None = None
     """How pictures reach the language model; None is "hybrid" where it sees, else "late"."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
@@ -21,6 +22,7 @@ from assistant.types import Audio, Image, Sight, Transcript
 from assistant.weights import WeightStore
 
 if TYPE_CHECKING:  # torch is loaded with the first picture
+    from assistant.language.embedded import EmbeddedModel
     from assistant.vision.picture_vectors import PictureVectors
 
 Builder = Callable[[Settings], Any]
@@ -78,14 +80,17 @@ def _silero(settings: Settings) -> VoiceActivityDetector:
 
 
 def _experts(settings: Settings) -> VisionEncoder:
+    from assistant.vision.detector import ObjectDetector
+    from assistant.vision.encoder_efficientnet import EfficientNetEncoder
     from assistant.vision.experts import EvidenceEncoder
+    from assistant.vision.region_finder import RegionFinder
+    from assistant.vision.text_reader import TextReader
 
-    return EvidenceEncoder(
-        weight_store(settings).folder(settings.vision.model) / "model.pth",
-        detector_path=weight_store(settings).folder(settings.vision.detector) / "model.pb" if settings.vision.detector else None,
-        threads=settings.threads,
-        read_text=settings.vision.read_text,
-    )
+    store, vision = weight_store(settings), settings.vision
+    encoder = EfficientNetEncoder(store.folder(vision.model) / "model.pth", sha256=store.model(vision.model).files[0].sha256)
+    finder = RegionFinder(ObjectDetector(store.folder(vision.detector) / "model.pb")) if vision.detector else None
+    reader = TextReader(threads=settings.threads) if vision.read_text else None
+    return EvidenceEncoder(encoder, finder, reader, threads=settings.threads)
 
 
 def build_picture_vectors(settings: Settings) -> PictureVectors:
@@ -97,18 +102,61 @@ def build_picture_vectors(settings: Settings) -> PictureVectors:
     return PictureVectors(EfficientNetEncoder(store.folder(name) / "model.pth", sha256=store.model(name).files[0].sha256))
 
 
-def _embedded(settings: Settings) -> LanguageModel:
+def build_language_model(settings: Settings, vision: LazyVision) -> LanguageModel:
+    """The language model; one in this process sees what `vision` looks at."""
+    if settings.language_model.engine == "embedded":
+        return _embedded(settings, vision)
+    model: LanguageModel = builder("language_model", settings.language_model.engine)(settings)
+    return model
+
+
+def _embedded(settings: Settings, vision: LazyVision | None = None) -> LanguageModel:
     from assistant.language.embedded import EmbeddedModel
 
     name = settings.language_model.model
     place = _weights(settings, name)
-    return EmbeddedModel(
-        place / "model.gguf" if (place / "model.gguf").is_file() else place,
+    source = place / "model.gguf" if (place / "model.gguf").is_file() else place
+    make = partial(
+        EmbeddedModel,
+        source,
         name=name,
         context_tokens=settings.language_model.context_tokens,
         threads=settings.threads,
         cache_dir=settings.cache_dir / "compiled",
     )
+    shown = settings.vision
+    if vision is None or shown.engine != "experts" or shown.connector == "none" or shown.fusion == "late":
+        return make()
+    return _seeing(settings, source, vision, make)
+
+
+def _seeing(settings: Settings, source: Path, vision: LazyVision, make: Callable[..., EmbeddedModel]) -> EmbeddedModel:
+    """A model and its connector, which is built when the first picture is shown."""
+    from assistant.language.word_vectors import weights_sha256
+    from assistant.vision.connector_file import check_pair, load_connector, read_adapters, shipped_connector
+    from assistant.vision.connector_kinds import KINDS, build_connector
+    from assistant.vision.experts import EvidenceEncoder
+    from assistant.vision.projector import PictureProjector
+
+    store, name = weight_store(settings), settings.language_model.model
+    file = Path(settings.vision.connector).expanduser() if settings.vision.connector else shipped_connector(name)
+    sha256, adapters = "", {}
+    if file is not None:
+        sha256 = store.model(name).files[0].sha256 if name in store.catalogue else weights_sha256(source)
+        check_pair(file, encoder_sha256=store.model(settings.vision.model).files[0].sha256, language_model_sha256=sha256)
+        adapters = read_adapters(file)
+
+    def project() -> PictureProjector:
+        experts = vision.now()
+        assert isinstance(experts, EvidenceEncoder)
+        words = model.words(sha256)
+        if file is None:
+            return PictureProjector(experts.features, build_connector(KINDS[0], experts.encoder, words))
+        return PictureProjector(experts.features, load_connector(file, experts.encoder, words).connector)
+
+    projector = Lazy(project)
+    model = make(adapters=adapters, visual_tokens=lambda image: projector.now()(image))
+    return model
 
 
 def _transformers(settings: Settings) -> LanguageModel:
@@ -210,6 +258,28 @@ def build_synthesizer(settings: Settings) -> SpeechSynthesizer:
     return LanguageRouter(default, {code: factories[name] for code, name in names.items()})
 
 
+T = TypeVar("T")
+
+
+class Lazy(Generic[T]):
+    """Something that is built once, by the thread that first needs it."""
+
+    def __init__(self, build: Callable[[], T]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._built: T | None = None
+
+    def now(self) -> T:
+        """It, for a thread that may wait."""
+        with self._lock:
+            if self._built is None:
+                self._built = self._build()
+                # glibc keeps what loading has freed, 80 MB in profile tiny; other C libraries have no such call, Windows no such handle
+                with suppress(AttributeError, TypeError):
+                    ctypes.CDLL(None).malloc_trim(0)
+            return self._built
+
+
 class _Closing(Protocol):
     async def close(self) -> None: ...
 
@@ -217,17 +287,17 @@ class _Closing(Protocol):
 E = TypeVar("E", bound=_Closing)
 
 
-class Once(Generic[E]):
+class Once(Lazy[E]):
     """An engine that is built in a worker thread when it is first needed."""
 
     def __init__(self, build: Callable[[], E]) -> None:
-        self._build = build
+        super().__init__(build)
         self._building: asyncio.Task[E] | None = None
 
     async def get(self) -> E:
         """The engine. One who stops waiting does not stop the building, which is then there for the next."""
         if self._building is None:
-            self._building = asyncio.create_task(asyncio.to_thread(self._built))
+            self._building = asyncio.create_task(asyncio.to_thread(self.now))
         building = self._building
         try:
             return await asyncio.shield(building)
@@ -235,20 +305,16 @@ class Once(Generic[E]):
             if building is self._building and building.done() and (building.cancelled() or building.exception()):
                 self._building = None  # missing weights may be here the next time
 
-    def _built(self) -> E:
-        engine = self._build()
-        # glibc keeps what loading has freed, 80 MB in profile tiny; other C libraries have no such call, Windows no such handle
-        with suppress(AttributeError, TypeError):
-            ctypes.CDLL(None).malloc_trim(0)
-        return engine
-
     async def close(self) -> None:
         """Free the engine if it was built; wait for it if it is being built."""
         building, self._building = self._building, None
         if building is not None:
             await asyncio.wait([building])
-            if not building.cancelled() and building.exception() is None:
-                await building.result().close()
+            if not building.cancelled():
+                building.exception()  # was told to those who asked
+        engine, self._built = self._built, None
+        if engine is not None:
+            await engine.close()
 
 
 class LazyRecognizer(Once[SpeechRecognizer]):

@@ -25,6 +25,10 @@ class Worker:
         """The call's result. A cancelled waiter returns at once; a call that has started runs to its end unheard."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
+    def wait(self, call: Callable[[], T]) -> T:
+        """The call's result, for a thread that has nothing else to do; never for the event loop's or the worker's own."""
+        return self._executor.submit(call).result()
+
     async def stream(self, items: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
         """The iterator's items as they come. Closing the stream stops the iterator before its next item."""
         loop = asyncio.get_running_loop()

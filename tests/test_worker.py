@@ -20,6 +20,12 @@ async def test_calls_run_in_the_workers_own_thread(worker: Worker) -> None:
     assert names == {"assistant-test_0"}
 
 
+async def test_a_thread_may_wait_for_a_call(worker: Worker) -> None:
+    assert await asyncio.to_thread(worker.wait, lambda: threading.current_thread().name) == "assistant-test_0"
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.to_thread(worker.wait, lambda: 1 // 0)
+
+
 async def test_an_error_reaches_the_caller(worker: Worker) -> None:
     def fail() -> Iterator[int]:
         yield 1

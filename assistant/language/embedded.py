@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError
+from assistant.language.adapted_checkpoint import AdaptedCheckpoint
 from assistant.language.chat_template import ChatTemplate, MediaSpan
-from assistant.language.checkpoint import open_checkpoint
+from assistant.language.checkpoint import Checkpoint, open_checkpoint
 from assistant.language.constraint import ConstraintCompiler
 from assistant.language.decoder import Decoder, KeyValueCache
 from assistant.language.machine_code import host_target
@@ -21,6 +23,7 @@ from assistant.language.prefix_cache import Key, PrefixCache, Slot, shared_lengt
 from assistant.language.reply import Reply
 from assistant.language.sampling import log_probability
 from assistant.language.tokenizer import TextStream, open_tokenizer
+from assistant.language.word_vectors import CheckpointWords
 from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, VisualTokens
 from assistant.worker import Worker
 
@@ -50,6 +53,7 @@ class EmbeddedModel:
         slots: int = 2,
         full_precision: bool = False,
         cache_dir: Path | None = None,
+        adapters: Mapping[str, Tensor] = MappingProxyType({}),
         visual_tokens: Callable[[Image], VisualTokens] | None = None,
     ) -> None:
         """Map the model.
@@ -62,13 +66,17 @@ class EmbeddedModel:
             slots: How many conversations are kept in the KV cache.
             full_precision: Compute in float32, slower; a reply then never depends on what was in the cache.
             cache_dir: Where compiled code is kept, so that the next start need not wait for it; None is nowhere.
+            adapters: Low-rank changes to its matrices; see `AdaptedCheckpoint`.
             visual_tokens: Turns a picture into embeddings of the model's width. Without it the model is blind and the pictures
                 of a prompt are left to the evidence in its text.
 
         Raises:
-            WeightsError: The model is missing or cannot be used.
+            WeightsError: The model is missing or cannot be used, or the adapters do not fit.
         """
-        checkpoint = open_checkpoint(source)
+        checkpoint: Checkpoint = open_checkpoint(source)
+        if adapters:
+            checkpoint = AdaptedCheckpoint(checkpoint, adapters, threads=threads)
+        self._checkpoint = checkpoint
         self._tokenizer = open_tokenizer(checkpoint.tokenizer())
         self._template = ChatTemplate(self._tokenizer)
         self._decoder = Decoder(checkpoint, threads=threads, full_precision=full_precision, target=host_target(cache_dir))
@@ -93,6 +101,10 @@ class EmbeddedModel:
     def sees(self) -> bool:
         """Whether the pictures of a prompt become visual tokens."""
         return self._visual_tokens is not None
+
+    def words(self, sha256: str) -> CheckpointWords:
+        """Its embeddings of words, for a connector; `sha256` is that of its weights."""
+        return CheckpointWords(self._checkpoint, self._tokenizer, sha256=sha256)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """How many tokens the messages take as a prompt, template and pictures included; pictures not seen lately are looked at."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -37,3 +40,13 @@ class CheckpointWords:
         """The embeddings of a text's tokens, float32 (N, D)."""
         ids = np.array(self._tokenizer.encode(text), np.int64)
         return torch.from_numpy(self._table.take(ids).dequantize()) if len(ids) else torch.zeros(0, self.width)
+
+
+def weights_sha256(source: Path) -> str:
+    """Of a GGUF file, or of all safetensors of a folder one after the other; a second for a gigabyte."""
+    digest = hashlib.sha256()
+    for path in sorted(source.glob("*.safetensors")) if source.is_dir() else [source]:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()

@@ -23,6 +23,8 @@ from assistant.vision.connector import Connector, WordVectors
 from assistant.vision.connector_kinds import build_connector
 from assistant.vision.encoder import FeatureEncoder
 
+TRAINED = Path(__file__).parent / "trained"
+"""Where the shipped files lie, one for a language model."""
 SCHEMA = 1
 _KEY = "manifest"
 _CONNECTOR, _ADAPTER = "connector.", "adapter."
@@ -108,6 +110,35 @@ def read_manifest(path: Path) -> Manifest:
     return _read(path)[0]
 
 
+def shipped_connector(language_model: str) -> Path | None:
+    """The file that ships for a language model of the catalogue, if there is one."""
+    path = TRAINED / f"{language_model}.safetensors"
+    return path if path.is_file() else None
+
+
+def read_adapters(path: Path) -> dict[str, Tensor]:
+    """The low-rank changes to the language model: `NAME.down` (r, in) and `NAME.up` (out, r) for each changed matrix.
+
+    Raises:
+        WeightsMissingError: There is no such file.
+        WeightsCorruptError: It is no connector.
+    """
+    return _adapters(_read(path)[1])
+
+
+def check_pair(path: Path, *, encoder_sha256: str, language_model_sha256: str) -> None:
+    """Refuse a file that does not fit, before either model is loaded.
+
+    Raises:
+        WeightsMissingError: There is no such file.
+        WeightsCorruptError: It is no connector.
+        WeightsMismatchError: It was trained for another encoder or another language model.
+    """
+    manifest = read_manifest(path)
+    _refuse(path, "encoder", manifest.encoder_name, manifest.encoder_sha256, encoder_sha256)
+    _refuse(path, "language model", manifest.language_model_name, manifest.language_model_sha256, language_model_sha256)
+
+
 def load_connector(path: Path, encoder: FeatureEncoder, words: WordVectors) -> LoadedConnector:
     """Build the connector that a file describes, and put its numbers in.
 
@@ -124,8 +155,11 @@ def load_connector(path: Path, encoder: FeatureEncoder, words: WordVectors) -> L
         connector.load_state_dict(state)
     except (ConfigError, RuntimeError, TypeError, ValueError) as error:
         raise _corrupt(path, error) from error
-    adapters = {name.removeprefix(_ADAPTER): x for name, x in tensors.items() if name.startswith(_ADAPTER)}
-    return LoadedConnector(connector, manifest, adapters)
+    return LoadedConnector(connector, manifest, _adapters(tensors))
+
+
+def _adapters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(_ADAPTER): tensor for name, tensor in tensors.items() if name.startswith(_ADAPTER)}
 
 
 def _read(path: Path) -> tuple[Manifest, dict[str, Tensor]]:
@@ -144,16 +178,17 @@ def _read(path: Path) -> tuple[Manifest, dict[str, Tensor]]:
 
 
 def _check(path: Path, manifest: Manifest, encoder: FeatureEncoder, words: WordVectors) -> None:
-    for what, name, theirs, ours in (
-        ("encoder", manifest.encoder_name, manifest.encoder_sha256, encoder.sha256),
-        ("picture size or normalisation", manifest.normalisation, manifest.normalisation, encoder.normalisation),
-        ("language model", manifest.language_model_name, manifest.language_model_sha256, words.sha256),
-    ):
-        if theirs != ours:
-            raise WeightsMismatchError(
-                f"{path.name} was trained for another {what}: {name or theirs[:12]}",
-                hint=f"use that {what}, the connector of the one in use, or train one for it",
-            )
+    _refuse(path, "encoder", manifest.encoder_name, manifest.encoder_sha256, encoder.sha256)
+    _refuse(path, "picture size or normalisation", manifest.normalisation, manifest.normalisation, encoder.normalisation)
+    _refuse(path, "language model", manifest.language_model_name, manifest.language_model_sha256, words.sha256)
+
+
+def _refuse(path: Path, what: str, name: str, theirs: str, ours: str) -> None:
+    if theirs != ours:
+        raise WeightsMismatchError(
+            f"{path.name} was trained for another {what}: {name or theirs[:12]}",
+            hint=f'use that {what}, train one, or set vision.connector: "none" leaves pictures to their notes',
+        )
 
 
 def _corrupt(path: Path, error: Exception) -> WeightsCorruptError:

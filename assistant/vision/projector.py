@@ -1,42 +1,38 @@
-"""Pictures as visual tokens: an encoder, a detector if there is one, and a connector, in a row."""
+"""Pictures as visual tokens: a look and a connector in a row."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable
 
 import torch
 
+from assistant.lately import Lately
 from assistant.types import Image, VisualTokens
 from assistant.vision.connector import Connector
-from assistant.vision.detector import REGION_CONFIDENCE, ObjectDetector
-from assistant.vision.encoder import FeatureEncoder
+from assistant.vision.encoder import Features
+from assistant.vision.token_parts import parts_of
 
-_REMEMBERED = 32
+_REMEMBERED = 64
+"""At most some 100 kB each."""
 
 
 class PictureProjector:
-    """Looks at pictures for one language model. Not for two threads at a time."""
+    """Makes pictures into tokens for one language model; from any thread, one picture at a time."""
 
-    def __init__(self, encoder: FeatureEncoder, connector: Connector, detector: ObjectDetector | None = None) -> None:
-        self._encoder, self._connector, self._detector = encoder, connector, detector
-        self._seen: OrderedDict[str, VisualTokens] = OrderedDict()
+    def __init__(self, look: Callable[[Image], Features], connector: Connector) -> None:
+        """Take `EvidenceEncoder.features` to look, or the like."""
+        self._look, self._connector = look, connector
+        self._seen: Lately[VisualTokens] = Lately(_REMEMBERED)
+        self._lock = threading.Lock()
 
     def __call__(self, image: Image) -> VisualTokens:
         """The tokens of one picture; one seen lately is not looked at again."""
-        if image.sha256 not in self._seen:
-            (self._seen[image.sha256],) = self.project([image])
-        self._seen.move_to_end(image.sha256)
-        while len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
-        return self._seen[image.sha256]
+        with self._lock:
+            return self._seen.get(image.sha256) or self._seen.put(image.sha256, self._project(image))
 
-    def project(self, images: Sequence[Image]) -> tuple[VisualTokens, ...]:
-        """The tokens of each picture; all are looked at together."""
-        pictures = [image.pixels_HWC for image in images]
-        features = self._encoder.encode(pictures)
-        if self._detector is not None:
-            features = replace(features, regions=self._detector.detect(pictures, at_least=REGION_CONFIDENCE))
+    def _project(self, image: Image) -> VisualTokens:
         with torch.no_grad():
-            return tuple(VisualTokens(tokens_ND.cpu().numpy()) for tokens_ND in self._connector(features))
+            features = self._look(image)
+            (tokens_ND,) = self._connector(features)
+        return VisualTokens(tokens_ND.cpu().numpy(), parts_of(self._connector, features, len(tokens_ND)))

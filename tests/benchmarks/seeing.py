@@ -28,7 +28,9 @@ from assistant.vision.connector_file import load_connector
 from assistant.vision.connector_kinds import KINDS, build_connector
 from assistant.vision.detector import ObjectDetector
 from assistant.vision.encoder_efficientnet import EfficientNetEncoder
+from assistant.vision.experts import EvidenceEncoder
 from assistant.vision.projector import PictureProjector
+from assistant.vision.region_finder import RegionFinder
 from assistant.weights import WeightStore
 
 MODELS = ("smollm2-135m-instruct", "qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-1.5b-instruct")
@@ -67,10 +69,10 @@ async def _measure(name: str, given: argparse.Namespace) -> None:
         connector = load_connector(given.connector, encoder, words).connector
     else:
         connector = build_connector(given.kind, encoder, words, given.options)
-    detector = None if given.no_detector else ObjectDetector(store.folder("ssd-mobilenet-v2-coco") / "model.pb")
-    projector = PictureProjector(encoder, connector, detector)
+    finder = None if given.no_detector else RegionFinder(ObjectDetector(store.folder("ssd-mobilenet-v2-coco") / "model.pb"))
+    projector = PictureProjector(EvidenceEncoder(encoder, finder).features, connector)
     model = EmbeddedModel(source, name=name, context_tokens=1024, threads=given.threads, visual_tokens=projector)
-    print(f"{name}, {given.encoder}, {given.connector or given.kind} {given.options}, detector: {detector is not None}", flush=True)
+    print(f"{name}, {given.encoder}, {given.connector or given.kind} {given.options}, detector: {finder is not None}", flush=True)
     results = []
     start = time.perf_counter()
     conditions = given.condition or CONDITIONS

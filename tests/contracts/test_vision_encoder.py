@@ -12,7 +12,11 @@ import pytest
 from assistant.protocols import VisionEncoder
 from assistant.testing import ScriptedVision
 from assistant.types import Image
+from assistant.vision.detector import ObjectDetector
+from assistant.vision.encoder_efficientnet import EfficientNetEncoder
 from assistant.vision.experts import EvidenceEncoder
+from assistant.vision.region_finder import RegionFinder
+from assistant.vision.text_reader import TextReader
 
 
 @pytest.fixture(scope="module", params=["scripted", pytest.param("experts", marks=pytest.mark.weights)])
@@ -23,7 +27,9 @@ def encoder(request: pytest.FixtureRequest) -> Iterator[VisionEncoder]:
         made = ScriptedVision()
     else:
         weights_dir: Callable[[str], Path] = request.getfixturevalue("weights_dir")
-        made = EvidenceEncoder(weights_dir("efficientnet-lite0") / "model.pth")
+        encoder = EfficientNetEncoder(weights_dir("efficientnet-lite2") / "model.pth", sha256="")
+        finder = RegionFinder(ObjectDetector(weights_dir("ssd-mobilenet-v2-coco") / "model.pb"))
+        made = EvidenceEncoder(encoder, finder, TextReader(), threads=2)
     yield made
     asyncio.run(made.close())
 
@@ -33,7 +39,7 @@ def noise(height_px: int, width_px: int) -> Image:
     return Image(pixels_HWC, f"{height_px}x{width_px}")
 
 
-@pytest.mark.parametrize(("height_px", "width_px"), [(1, 1), (1, 600), (600, 1), (90, 160)])
+@pytest.mark.parametrize(("height_px", "width_px"), [(1, 1), (1, 600), (600, 1), (10, 10_000), (90, 160)])
 async def test_pictures_of_any_shape_are_seen(encoder: VisionEncoder, height_px: int, width_px: int) -> None:
     sight = await encoder.encode(noise(height_px, width_px))
     assert (sight.evidence.height_px, sight.evidence.width_px) == (height_px, width_px)

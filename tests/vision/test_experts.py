@@ -1,20 +1,44 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 import assistant
+from assistant.errors import VisionError
 from assistant.types import Image
-from assistant.vision.experts import EvidenceEncoder
+from assistant.vision.detector import ObjectDetector
+from assistant.vision.encoder import Features
+from assistant.vision.encoder_efficientnet import EfficientNetEncoder
+from assistant.vision.experts import EvidenceEncoder, labels_of
 from assistant.vision.image import decode_image
+from assistant.vision.region_finder import RegionFinder
+from assistant.vision.text_reader import TextReader
+from tests.vision.tiny_vision import TinyEncoder, noise
 
 DATA = Path(assistant.__file__).parent.parent / "data"
-pytestmark = pytest.mark.weights
+
+
+class CountingEncoder(TinyEncoder):
+    """Counts its looks and who made them; one may be told to fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[str] = []
+        self.error: Exception | None = None
+
+    def encode(self, pictures: Sequence[NDArray[np.uint8]]) -> Features:
+        self.threads.append(threading.current_thread().name)
+        if self.error is not None:
+            raise self.error
+        return super().encode(pictures)
 
 
 def picture(name: str) -> Image:
@@ -22,12 +46,59 @@ def picture(name: str) -> Image:
 
 
 @pytest.fixture(scope="module")
-def weights_path(weights_dir: Callable[[str], Path]) -> Path:
-    return weights_dir("efficientnet-lite0") / "model.pth"
+def lite2(weights_dir: Callable[[str], Path]) -> EfficientNetEncoder:
+    return EfficientNetEncoder(weights_dir("efficientnet-lite2") / "model.pth", sha256="")
 
 
-async def test_a_photo_is_named_and_coloured_and_holds_no_text(weights_path: Path) -> None:
-    encoder = EvidenceEncoder(weights_path)
+async def test_evidence_and_tokens_come_from_one_look() -> None:
+    encoder = CountingEncoder()
+    experts = EvidenceEncoder(encoder, threads=2)
+    image = Image(noise(20, 30), "a")
+    sight, features = await asyncio.gather(experts.encode(image), asyncio.to_thread(experts.features, image))
+    assert (sight.evidence.width_px, sight.evidence.height_px) == (30, 20)
+    assert features.regions == ((),)
+    assert encoder.threads == ["assistant-vision_0"]
+    assert await asyncio.to_thread(experts.features, image) is features
+    await experts.close()
+
+
+async def test_a_picture_seen_before_costs_nothing_and_the_memory_of_it_is_bounded() -> None:
+    encoder = CountingEncoder()
+    experts = EvidenceEncoder(encoder)
+    images = [Image(noise(9, 9), str(index)) for index in range(33)]
+    for image in (images[0], images[0], *images[1:], images[0]):
+        await experts.encode(image)
+    assert len(encoder.threads) == 34
+    await experts.close()
+
+
+async def test_what_a_model_raises_is_a_vision_error_and_the_next_picture_is_seen() -> None:
+    encoder = CountingEncoder()
+    experts = EvidenceEncoder(encoder)
+    encoder.error = RuntimeError("broken")
+    with pytest.raises(VisionError, match="RuntimeError"):
+        await experts.encode(Image(noise(9, 9), "a"))
+    with pytest.raises(VisionError):
+        await asyncio.to_thread(experts.features, Image(noise(9, 9), "a"))
+    encoder.error = None
+    assert (await experts.encode(Image(noise(9, 9), "a"))).evidence.width_px == 9
+    await experts.close()
+
+
+def test_names_are_reported_from_the_likeliest_down_and_only_where_one_is_likely() -> None:
+    def told(*shares: float) -> list[tuple[str, float]]:
+        logits_K = torch.tensor([*shares, 1 - sum(shares)]).clamp_min(1e-9).log()
+        return [(label.name, round(label.confidence, 2)) for label in labels_of(("cat", "dog", "cat", "sea"), logits_K)]
+
+    assert told(0.3, 0.4, 0.2) == [("cat", 0.5), ("dog", 0.4), ("sea", 0.1)]
+    assert told(0.25, 0.25, 0.0) == [("sea", 0.5), ("cat", 0.25), ("dog", 0.25)]
+    assert told(0.9, 0.05, 0.0) == [("cat", 0.9)]
+    assert labels_of([str(k) for k in range(5)], torch.zeros(5)) == ()
+
+
+@pytest.mark.weights
+async def test_a_photo_is_named_and_coloured_and_holds_no_text(lite2: EfficientNetEncoder) -> None:
+    encoder = EvidenceEncoder(lite2, reader=TextReader())
     evidence = (await encoder.encode(picture("photo.jpg"))).evidence
     assert (evidence.width_px, evidence.height_px) == (600, 400)
     assert evidence.labels[0].name == "espresso"
@@ -38,25 +109,27 @@ async def test_a_photo_is_named_and_coloured_and_holds_no_text(weights_path: Pat
 
 
 @pytest.mark.slow
-async def test_a_detector_tells_what_is_where(weights_dir: Callable[[str], Path], weights_path: Path) -> None:
-    detector_path = weights_dir("ssd-mobilenet-v2-coco") / "model.pb"
-    encoder = EvidenceEncoder(weights_path, detector_path=detector_path, read_text=False)
+async def test_a_detector_tells_what_is_where(weights_dir: Callable[[str], Path], lite2: EfficientNetEncoder) -> None:
+    finder = RegionFinder(ObjectDetector(weights_dir("ssd-mobilenet-v2-coco") / "model.pb"))
+    encoder = EvidenceEncoder(lite2, finder)
     evidence = (await encoder.encode(picture("photo.jpg"))).evidence
     assert {"cup", "bowl"} <= {region.name for region in evidence.regions}
     assert "cup x1 (top)" in evidence.line()
     await encoder.close()
 
 
-async def test_a_receipt_is_read_unless_reading_is_off(weights_path: Path) -> None:
-    reading, blind = EvidenceEncoder(weights_path), EvidenceEncoder(weights_path, read_text=False)
+@pytest.mark.weights
+async def test_a_receipt_is_read_unless_reading_is_off(lite2: EfficientNetEncoder) -> None:
+    reading, blind = EvidenceEncoder(lite2, reader=TextReader()), EvidenceEncoder(lite2)
     assert "TOTAL" in (await reading.encode(picture("receipt.png"))).evidence.text_lines
     assert (await blind.encode(picture("receipt.png"))).evidence.text_lines == ()
     await reading.close()
     await blind.close()
 
 
-async def test_noise_is_given_no_name(weights_path: Path) -> None:
-    encoder = EvidenceEncoder(weights_path, read_text=False)
+@pytest.mark.weights
+async def test_noise_is_given_no_name(lite2: EfficientNetEncoder) -> None:
+    encoder = EvidenceEncoder(lite2)
     noise_HWC = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     evidence = (await encoder.encode(Image(noise_HWC, "noise"))).evidence
     assert evidence.labels == ()
@@ -64,19 +137,9 @@ async def test_noise_is_given_no_name(weights_path: Path) -> None:
     await encoder.close()
 
 
-async def test_a_picture_seen_before_costs_nothing_and_the_memory_of_it_is_bounded(weights_path: Path) -> None:
-    encoder = EvidenceEncoder(weights_path, read_text=False)
-    pixels_HWC = np.zeros((32, 32, 3), np.uint8)
-    first = await encoder.encode(Image(pixels_HWC, "0"))
-    assert await encoder.encode(Image(pixels_HWC, "0")) is first
-    for index in range(1, 34):
-        await encoder.encode(Image(pixels_HWC, str(index)))
-    assert await encoder.encode(Image(pixels_HWC, "0")) is not first
-    await encoder.close()
-
-
-async def test_cancelling_returns_at_once_and_leaves_the_encoder_usable(weights_path: Path) -> None:
-    encoder = EvidenceEncoder(weights_path)
+@pytest.mark.weights
+async def test_cancelling_returns_at_once_and_leaves_the_encoder_usable(lite2: EfficientNetEncoder) -> None:
+    encoder = EvidenceEncoder(lite2, reader=TextReader(), threads=2)
     looking = asyncio.create_task(encoder.encode(picture("receipt.png")))
     await asyncio.sleep(0.05)
     started_s = time.perf_counter()

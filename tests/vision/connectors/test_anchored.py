@@ -51,7 +51,7 @@ async def test_an_untrained_connector_lets_a_small_model_name_a_photo(weights_di
     source = weights_dir("smollm2-135m-instruct") / "model.gguf"
     checkpoint = open_checkpoint(source)
     words = CheckpointWords(checkpoint, open_tokenizer(checkpoint.tokenizer()), sha256="")
-    projector = PictureProjector(encoder, Anchored(encoder, words))
+    projector = PictureProjector(lambda image: encoder.encode([image.pixels_HWC]), Anchored(encoder, words))
     model = EmbeddedModel(source, name="smollm2", context_tokens=512, threads=1, visual_tokens=projector)
     image = decode_image(PHOTO, max_bytes=2**20, max_pixels=10**6, max_side_px=1000)
     system = Message("system", "You are a helpful assistant.")
