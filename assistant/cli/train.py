@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from assistant.cli.terminal import json_option, print_json, settings_for
+from assistant.errors import ConfigError
 
 if TYPE_CHECKING:
     from assistant.training.data_store import DataStore
+    from assistant.training.recipe import Recipe
     from assistant.training.sample import Language
+    from assistant.training.trainer import Progress
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group()
@@ -97,3 +105,146 @@ def _fetch(store: DataStore, names: Sequence[str], debian_mirror: str | None) ->
 
             store.fetch(names, debian_mirror=debian_mirror, progress=progress)
     click.echo(f"{len(names)} data packages are in {store.root}", err=True)
+
+
+def _training_options(command: F) -> F:
+    """What both trainings take."""
+    for option in reversed(
+        (
+            click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."),
+            click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Of the run [default: OUT.run]."),
+            click.option("--steps", type=click.IntRange(0), help="How many; 0 writes the untrained connector."),
+            click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End the schedule after so many."),
+            click.option("--batch", type=click.IntRange(1), help="Conversations of a step."),
+            click.option("--samples", type=click.IntRange(1), help="Different samples with pictures."),
+            click.option("--rank", type=click.IntRange(1), help="Of the low-rank changes."),
+            click.option("--targets", metavar="NAMES", help="Matrices they change: q,k,v,o,gate,up,down."),
+            click.option("--connector-rate", type=float, help="Highest learning rate of the connector."),
+            click.option("--changes-rate", type=float, help="Highest learning rate of the low-rank changes."),
+            click.option("--evaluation-minutes", type=float, help="From one look at what is held out to the next."),
+            click.option("--evaluation-samples", type=click.IntRange(0), help="How many to look at; 0 looks never."),
+            click.option("--language", "languages", multiple=True, type=click.Choice(["en", "zh"]), help="[default: en]"),
+            click.option("--photos", type=click.Path(exists=True, path_type=Path), help="Your COCO, Flickr8k or LLaVA data too."),
+            click.option("--seed", type=int, help="Of all chance."),
+            click.option("--threads", default=1, show_default=True, help="Two are slower than one where others use the cores."),
+            click.option("--device", default="cpu", show_default=True, help="Of torch: cpu or cuda."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@train.command()
+@click.option("--model", required=True, metavar="NAME", help="The language model.")
+@click.option("--kind", default="anchored", show_default=True, help="Of the connector.")
+@click.option("--options", default="{}", metavar="JSON", help="Of the connector's kind.")
+@click.option("--only", is_flag=True, help="Leave the language model as it is.")
+@_training_options
+def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> None:
+    """Train a connector and low-rank changes to its language model; run again to go on where it was stopped."""
+    try:
+        parsed = json.loads(options)
+    except ValueError as error:
+        raise ConfigError(f"--options is not JSON: {error}", hint="for example '{\"grid_side\": 8}'") from error
+    if not isinstance(parsed, dict):
+        raise ConfigError("--options is not a JSON object", hint="for example '{\"grid_side\": 8}'")
+    _train({"model": model, "kind": kind, "options": parsed, "with_changes": not only}, **given)
+
+
+@train.command()
+@click.option("--connector", "begin_with", required=True, type=click.Path(path_type=Path), help="The file to go on with.")
+@_training_options
+def lora(begin_with: Path, **given: Any) -> None:
+    """Go on training a connector file, with low-rank changes to the language model that it names."""
+    from assistant.vision.connector_file import read_manifest
+
+    _train({"model": read_manifest(begin_with).language_model_name, "begin_with": begin_with}, **given)
+
+
+@train.command()
+@click.option("--samples", default=6000, show_default=True, help="Different samples with pictures.")
+@click.option("--language", "languages", multiple=True, type=click.Choice(["en", "zh"]), help="[default: en]")
+@click.option("--photos", type=click.Path(exists=True, path_type=Path), help="Your COCO, Flickr8k or LLaVA data too.")
+@click.option("--seed", default=0, show_default=True, help="Of all chance.")
+@click.option("--held-out", is_flag=True, help="Of what training never sees.")
+def prepare(samples: int, languages: tuple[Language, ...], photos: Path | None, seed: int, held_out: bool) -> None:
+    """Look at the pictures ahead of a training; several processes at once share the work."""
+    import torch
+
+    from assistant.engines import weight_store
+    from assistant.training.looking import Pictures, load_encoder, prepared_samples
+    from assistant.training.prepared import BLOCK
+
+    settings = settings_for(None)
+    torch.set_num_threads(1)
+    pictures = Pictures(languages or ("en",), folder=photos, seed=seed)
+    encoder = load_encoder(weight_store(settings))
+    prepared = prepared_samples(settings.cache_dir, pictures, "held-out" if held_out else "train", encoder)
+    blocks = -(-samples // BLOCK)
+    with _bar("looking at pictures", blocks) as advance:
+        for block in range(blocks):
+            prepared.prepare(block)
+            advance(f"{(block + 1) * BLOCK} samples")
+    click.echo(f"{blocks * BLOCK} samples are in {prepared.folder}", err=True)
+
+
+def _train(
+    order: dict[str, Any], *, out: Path, folder: Path | None, languages: tuple[Language, ...], photos: Path | None, **given: Any
+) -> None:
+    from assistant.training.looking import Pictures
+    from assistant.training.recipe import Recipe
+    from assistant.training.run import Order, require_model, train
+
+    settings = settings_for(None)
+    require_model(order["model"], settings)
+    if given["targets"] is not None:
+        given["targets"] = tuple(given["targets"].split(","))
+    known = {entry.name for entry in fields(Recipe)}
+    recipe = Recipe(**{name: value for name, value in given.items() if name in known and value is not None})
+    pictures = Pictures(languages or ("en",), folder=photos, seed=recipe.seed)
+    wanted = Order(**order, pictures=pictures, recipe=recipe, threads=given["threads"], device=given["device"])
+    run = folder or out.with_suffix(".run")
+    with _bar("training", 1000) as advance:
+        scores = train(settings, wanted, run, out, report=_reporter(recipe, advance), say=lambda line: click.echo(line, err=True))
+    for task, score in scores.items():
+        click.echo(f"{task:<12} {score:.3f}")
+    click.echo(f"wrote {out}", err=True)
+
+
+def _reporter(recipe: Recipe, advance: Callable[..., None]) -> Callable[[Progress], None]:
+    """Tells about a training: a mean of the last losses, and what a step takes."""
+    mean = [0.0, 0.0]
+
+    def report(progress: Progress) -> None:
+        kept = min(0.98, 1 - 1 / progress.step)
+        mean[:] = [kept * mean[0] + (1 - kept) * progress.loss, kept * mean[1] + (1 - kept) * progress.seconds]
+        advance(f"step {progress.step}, loss {mean[0]:.3f}, {mean[1]:.1f} s a step", at=progress.share)
+
+    return report
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[Callable[..., None]]:
+    """A progress bar on a terminal, and elsewhere a line now and then; gives what is to be called after each part."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+    begun_s, told_s, done = time.monotonic(), 0.0, 0
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        task = bars.add_task(title, total=total, note="")
+
+        def advance(note: str, at: float | None = None) -> None:
+            nonlocal told_s, done
+            done += 1
+            share = done / total if at is None else at
+            bars.update(task, completed=share * total, note=note)
+            elapsed_s = time.monotonic() - begun_s
+            if not sys.stderr.isatty() and elapsed_s - told_s >= _TOLD_EVERY_S:
+                told_s = elapsed_s
+                click.echo(f"{title}: {share:.1%}, {note}", err=True)
+
+        yield advance
+
+
+_TOLD_EVERY_S = 20.0

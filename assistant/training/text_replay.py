@@ -81,6 +81,18 @@ async def record_replies(model: LanguageModel, prompts: Iterable[str], path: Pat
     return len(done)
 
 
+def recorded_prompts(path: Path) -> frozenset[str]:
+    """What a file has answers to; nothing where there is none."""
+    return frozenset(question for question, _ in _recorded(path))
+
+
+def write_replies(path: Path, replies: Iterable[tuple[str, str]]) -> None:
+    """Add prompts and their answers to a file."""
+    with path.open("a", encoding="utf-8") as lines:
+        for question, answer in replies:
+            lines.write(json.dumps({"question": question, "answer": answer}, ensure_ascii=False) + "\n")
+
+
 class TextReplay:
     """What `record_replies` wrote."""
 

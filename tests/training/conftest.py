@@ -16,6 +16,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> DataStore:
     return tiny_store(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(scope="session")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests keep prepared samples, each made once."""
+    return tmp_path_factory.mktemp("prepared")
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Twelve small photos in a folder."""

@@ -34,7 +34,7 @@ class TinyEncoder:
 
     def encode(self, pictures: Sequence[NDArray[np.uint8]]) -> Features:
         """See `FeatureEncoder.encode`."""
-        small = [functional.adaptive_avg_pool2d((torch.from_numpy(x).permute(2, 0, 1).float() - 127) / 128, 8) for x in pictures]
+        small = [functional.adaptive_avg_pool2d((torch.tensor(x).permute(2, 0, 1).float() - 127) / 128, 8) for x in pictures]
         rgb_BCHW = torch.stack(small)
         coarse_BCHW = functional.avg_pool2d(rgb_BCHW, 2)
         deep_BCHW = torch.einsum("vc,bchw->bvhw", self._deep_VC, coarse_BCHW)

@@ -1,0 +1,72 @@
+"""What training looks at pictures with: the product's own encoder and finders, out of the weight store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.training.data_store import DataStore
+from assistant.training.mixture import SHARES, Mixture, build_sources
+from assistant.training.prepared import PreparedSamples
+from assistant.training.sample import Language, Split
+from assistant.vision.detector import ObjectDetector
+from assistant.vision.encoder_efficientnet import EfficientNetEncoder
+from assistant.vision.region_finder import RegionFinder
+from assistant.weights import WeightStore
+
+ENCODER, DETECTOR = "efficientnet-lite2", "ssd-mobilenet-v2-coco"
+_FOUND = 1
+"""To be raised when the region finder finds other things in the same pictures."""
+
+
+class _Finder(RegionFinder):
+    """The product's, with a name for what it finds."""
+
+    def __init__(self, store: WeightStore) -> None:
+        super().__init__(ObjectDetector(store.folder(DETECTOR) / "model.pb"))
+        self.fingerprint = f"{DETECTOR}-{store.model(DETECTOR).files[0].sha256[:8]}-{_FOUND}"
+
+
+def load_encoder(store: WeightStore, name: str = ENCODER, *, device: str = "cpu") -> EfficientNetEncoder:
+    """The encoder of that name.
+
+    Raises:
+        WeightsError: It is missing or damaged.
+    """
+    return EfficientNetEncoder(store.folder(name) / "model.pth", sha256=store.model(name).files[0].sha256, device=device)
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Which pictures to train on."""
+
+    languages: tuple[Language, ...] = ("en",)
+    sources: tuple[str, ...] = ()
+    """By name; empty is all."""
+    folder: Path | None = None
+    """A user's own photos."""
+    seed: int = 0
+
+
+def prepared_samples(
+    cache_dir: Path, pictures: Pictures, split: Split, encoder: EfficientNetEncoder, *, levels: Sequence[str] | None = None
+) -> PreparedSamples:
+    """The samples of these pictures.
+
+    Raises:
+        WeightsError: Data, encoder or detector are missing.
+        NotFoundError: A source does not exist.
+        ConfigError: The folder has no known layout.
+    """
+    sources = build_sources(DataStore(cache_dir), languages=pictures.languages, names=pictures.sources, folder=pictures.folder)
+    mixture = Mixture(sources, seed=pictures.seed, split=split, augment=split == "train")
+    description = {
+        "shares": {source.name: SHARES[source.name] for source in sources},
+        "languages": pictures.languages,
+        "folder": str(pictures.folder or ""),
+        "seed": pictures.seed,
+        "split": split,
+    }
+    root = cache_dir / "training" / "prepared"
+    return PreparedSamples(root, mixture, description, encoder, _Finder(WeightStore(cache_dir)), levels=levels)

@@ -1,0 +1,265 @@
+"""A training from names to a file: finds the models and the data, puts the parts together, writes the connector."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from assistant.config import Settings, load_settings
+from assistant.engines import weight_store
+from assistant.errors import ConfigError
+from assistant.language.chat_template import ChatTemplate
+from assistant.language.checkpoint import Checkpoint, open_checkpoint
+from assistant.language.embedded import EmbeddedModel
+from assistant.language.tokenizer import Tokenizer, open_tokenizer
+from assistant.language.word_vectors import CheckpointWords
+from assistant.prompts import load_examples, load_prompt
+from assistant.training.batches import Batches
+from assistant.training.data_store import DataStore
+from assistant.training.looking import ENCODER, Pictures, load_encoder, prepared_samples
+from assistant.training.low_rank import LowRankChanges
+from assistant.training.nouns import WordNet
+from assistant.training.recipe import Recipe
+from assistant.training.sample import chance
+from assistant.training.text_replay import TextReplay, recorded_prompts, replay_prompts, write_replies
+from assistant.training.trainable_decoder import TrainableDecoder
+from assistant.training.trainer import Progress, Trainer
+from assistant.training.virtual_features import VirtualFeatures, class_kinds, statistics_of_weights
+from assistant.types import GenerationOptions, Message, Prompt
+from assistant.vision.asked import asked_about
+from assistant.vision.connector_file import describe, load_connector, save_connector
+from assistant.vision.connector_kinds import build_connector
+from assistant.vision.encoder_efficientnet import EfficientNetEncoder
+
+_REPLY_TOKENS = 96
+_REPLIES = 64
+"""Asked for at a time; what was answered is kept."""
+_PROFILES = ("tiny", "fast", "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to train."""
+
+    model: str
+    kind: str = "anchored"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the connector's kind."""
+    begin_with: Path | None = None
+    """A connector file to go on with; its kind and options hold."""
+    with_changes: bool = True
+    """Train low-rank changes to the language model too."""
+    pictures: Pictures = Pictures()
+    recipe: Recipe = Recipe()
+    threads: int = 2
+    device: str = "cpu"
+
+
+def train(
+    settings: Settings,
+    order: Order,
+    folder: Path,
+    out: Path,
+    *,
+    report: Callable[[Progress], None] = lambda progress: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Mapping[str, float]:
+    """Train, or go on where the folder's checkpoint is, and write the connector.
+
+    Args:
+        settings: Tell where weights and data lie.
+        order: What to train.
+        folder: Of the run.
+        out: The file to write.
+        report: Told after every step.
+        say: Told what is being done before the first step.
+
+    Returns:
+        The scores on what was held out.
+
+    Raises:
+        AssistantError: Models or data are missing, options do not fit, or the training failed.
+        KeyboardInterrupt: The checkpoint was written, and so was the connector as it is now.
+    """
+    recipe = order.recipe
+    store = weight_store(settings)
+    encoder = load_encoder(store)
+    place = store.folder(order.model) / "model.gguf"
+    checkpoint = open_checkpoint(place)
+    tokenizer = open_tokenizer(checkpoint.tokenizer())
+    words = CheckpointWords(checkpoint, tokenizer, sha256=store.model(order.model).files[0].sha256)
+    kind, options = order.kind, order.options
+    changes = _changes(checkpoint, order)
+    if order.begin_with is None:
+        connector = build_connector(kind, encoder, words, options, seed=recipe.seed)
+    else:
+        loaded = load_connector(order.begin_with, encoder, words)
+        connector, kind, options = loaded.connector, loaded.manifest.kind, loaded.manifest.options
+        if changes is not None and loaded.adapters:
+            changes.restore(loaded.adapters)
+    if recipe.steps:
+        trainer = _trainer(settings, order, folder, encoder, checkpoint, tokenizer, connector, changes, kind, report, say)
+        (folder / "order.json").write_text(json.dumps(_facts(order), indent=1, default=str), encoding="utf-8")
+        torch.set_num_threads(order.threads)  # the decoder that recorded replies had set one
+        scores, done = {}, 0
+        try:
+            scores = dict(trainer.run())
+        finally:
+            done = trainer.state.step
+            write = scores or trainer.state.scores
+            _write(out, connector, changes, kind, options, encoder, words, order, {**_facts(order), "done": done}, write)
+        return scores
+    _write(out, connector, changes, kind, options, encoder, words, order, {}, {})
+    return {}
+
+
+def _write(
+    out: Path,
+    connector: Any,
+    changes: LowRankChanges | None,
+    kind: str,
+    options: Mapping[str, Any],
+    encoder: EfficientNetEncoder,
+    words: CheckpointWords,
+    order: Order,
+    training: Mapping[str, Any],
+    scores: Mapping[str, float],
+) -> None:
+    connector = connector.cpu().eval()
+    names = {"encoder_name": ENCODER, "language_model_name": order.model}
+    manifest = describe(kind, options, connector, encoder, words, **names, training=training, metrics=dict(scores))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_connector(out, connector, manifest, adapters=changes.exported() if changes is not None and training else None)
+
+
+def _changes(checkpoint: Checkpoint, order: Order) -> LowRankChanges | None:
+    if not order.with_changes:
+        return None
+    recipe = order.recipe
+    return LowRankChanges(
+        checkpoint.config,
+        targets=recipe.targets,
+        rank=recipe.rank,
+        alpha=recipe.alpha,
+        dropout=recipe.dropout,
+        seed=recipe.seed,
+    )
+
+
+def _trainer(
+    settings: Settings,
+    order: Order,
+    folder: Path,
+    encoder: EfficientNetEncoder,
+    checkpoint: Checkpoint,
+    tokenizer: Tokenizer,
+    connector: Any,
+    changes: LowRankChanges | None,
+    kind: str,
+    report: Callable[[Progress], None],
+    say: Callable[[str], None],
+) -> Trainer:
+    recipe, data = order.recipe, DataStore(settings.cache_dir)
+    pictures = prepared_samples(settings.cache_dir, order.pictures, "train", encoder)
+    held_out = prepared_samples(settings.cache_dir, order.pictures, "held-out", encoder)
+    language_model = _product_settings(order.model).language_model
+    say("recording what the untouched model says")
+    replay = _replay(settings, order, data, say) if recipe.replay_share else None
+    virtual = _virtual(settings, encoder, data) if recipe.virtual_share and kind == "anchored" else None
+    batches = Batches(
+        ChatTemplate(tokenizer),
+        pictures,
+        recipe,
+        names=encoder.names,
+        system_prompt=language_model.system_prompt,
+        examples=language_model.examples,
+        virtual=virtual,
+        replay=replay,
+        facts=asked_about,
+    )
+    say("reading the model")
+    decoder = TrainableDecoder(checkpoint, device=order.device)
+    say("preparing what is held out")
+    return Trainer(
+        decoder, tokenizer, connector, changes, batches, recipe, folder, held_out=batches.held_out(held_out), report=report
+    )
+
+
+def _product_settings(model: str) -> Settings:
+    """Of the first profile that uses the model, for its prompts."""
+    for profile in _PROFILES:
+        settings = load_settings({"profile": profile})
+        if settings.language_model.model == model:
+            return settings
+    return load_settings({})
+
+
+def _virtual(settings: Settings, encoder: EfficientNetEncoder, data: DataStore) -> VirtualFeatures:
+    return VirtualFeatures(
+        weight_KV=encoder.class_weight_KV,
+        bias_K=encoder.class_bias_K,
+        names=encoder.names,
+        statistics=statistics_of_weights(weight_store(settings).folder(ENCODER) / "model.pth"),
+        kinds=class_kinds(WordNet(data.folder("nouns")), data.folder("classes") / "imagenet_synsets.txt"),
+    )
+
+
+def _replay(settings: Settings, order: Order, data: DataStore, say: Callable[[str], None]) -> TextReplay:
+    """What the model says to the prompts of the replay, recorded once."""
+    path = data.root / f"replies-{order.model}.jsonl"
+    recorded = recorded_prompts(path)
+    missing = [prompt for prompt in replay_prompts(data, order.pictures.languages) if prompt not in recorded]
+    chosen = chance("replies").sample(missing, max(0, min(len(missing), order.recipe.replies - len(recorded))))
+    if chosen:
+        asyncio.run(_record(settings, order, chosen, path, say))
+    return TextReplay(path)
+
+
+async def _record(settings: Settings, order: Order, prompts: Sequence[str], path: Path, say: Callable[[str], None]) -> None:
+    product = _product_settings(order.model).language_model
+    system = load_prompt(product.system_prompt).replace("{pictures}", load_prompt("pictures-seen")).replace("{today}", "Monday")
+    begun = (Message("system", system), *(load_examples(product.examples) if product.examples else ()))
+    model = EmbeddedModel(
+        weight_store(settings).folder(order.model) / "model.gguf",
+        name=order.model,
+        context_tokens=product.context_tokens,
+        threads=order.threads,
+        cache_dir=settings.cache_dir / "compiled",
+    )
+    options = GenerationOptions(max_tokens=_REPLY_TOKENS, repetition_penalty=product.repetition_penalty)
+    try:
+        for first in range(0, len(prompts), _REPLIES):
+            chosen = prompts[first : first + _REPLIES]
+            asked = [Prompt((*begun, Message("user", prompt))) for prompt in chosen]
+            replies = await model.generate_batch(asked, options)
+            # a reply that was cut off would teach to stop in the middle
+            texts = [reply.text.strip() if reply.finish_reason == "stop" else "" for reply in replies]
+            write_replies(path, zip(chosen, texts, strict=True))
+            say(f"recorded {first + len(chosen)} of {len(prompts)} replies")
+    finally:
+        await model.close()
+
+
+def _facts(order: Order) -> dict[str, Any]:
+    facts = asdict(order)
+    facts["options"] = dict(order.options)
+    facts["pictures"]["folder"] = str(order.pictures.folder or "")
+    facts["begin_with"] = str(order.begin_with.name if order.begin_with else "")
+    return facts
+
+
+def require_model(name: str, settings: Settings) -> None:
+    """Refuse a name early.
+
+    Raises:
+        ConfigError: No language model of the catalogue has the name.
+    """
+    known = [status.name for status in weight_store(settings).list() if status.role == "language"]
+    if name not in known:
+        raise ConfigError(f"there is no language model {name!r} to train for", hint=f"known: {', '.join(known)}")
