@@ -64,8 +64,9 @@ class Anchored(nn.Module):
     def forward(self, features: Features) -> list[Tensor]:
         """See `Connector`."""
         named = self.frame(self.concepts(features.logits_BK))
-        without_grid = self.grid is None or self.grid_frame is None or not features.levels  # virtual features have no levels
-        cells = [None] * len(named) if without_grid else self.grid_frame(self.grid(features))
+        cells: Sequence[Tensor | None] = [None] * len(named)
+        if self.grid is not None and self.grid_frame is not None and features.levels:  # virtual features have none
+            cells = self.grid_frame(self.grid(features))
         pictures = []
         for i, (named_ND, cells_ND) in enumerate(zip(named, cells, strict=True)):
             found_ND = self.regions(features.regions[i]) if features.regions else named_ND[:0]
