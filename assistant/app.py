@@ -8,7 +8,8 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from assistant.config import Settings, load_settings
 from assistant.dialogue.compose import Manner
+from assistant.dialogue.explanation import explain
 from assistant.dialogue.manager import DialogueManager, DialogueOptions
 from assistant.engines import (
     LazyRecognizer,
@@ -36,6 +38,7 @@ from assistant.errors import (
     InputError,
     InvalidTextError,
     MediaTooLargeError,
+    NotFoundError,
     TextTooLongError,
     UnreadableMediaError,
     UnsupportedMediaError,
@@ -50,6 +53,7 @@ from assistant.types import (
     Audio,
     AudioDelta,
     Event,
+    Explanation,
     FoundPicture,
     Fusion,
     GenerationOptions,
@@ -66,6 +70,7 @@ from assistant.types import (
     TurnCompleted,
     Video,
 )
+from assistant.vision.asked import asked_about
 from assistant.vision.image import decode_image
 from assistant.vision.picture_search import search_by_picture, search_by_words
 from assistant.vision.video import sample_video
@@ -283,6 +288,36 @@ class AsyncAssistant:
             found = search_by_picture(await vectors.vector_V(shown), pictures, await self._vectors_of(vectors, pictures))
         return found[:limit]
 
+    async def explain(self, turn_id: str, *, grid: int = 4) -> Explanation:
+        """What the reply of a stored turn rests on, as the language model in use reads that turn's prompt.
+
+        Args:
+            turn_id: The id, or enough of its beginning.
+            grid: Cells along each side of a picture that are covered one after the other.
+
+        Raises:
+            NotFoundError: There is no such turn, or one of its pictures is gone.
+            InputError: It has no reply.
+            EngineError: A model failed.
+        """
+        turn, before = await self.memory.turn(turn_id)
+        if not turn.reply_text.strip():
+            raise InputError(f"the turn {turn.turn_id} has no reply", hint="choose one that was answered")
+        images = await self.pictures(turn)
+        day = datetime.fromisoformat(turn.created_at).astimezone().date()
+        manager = await self._manager(day=day)
+        model = await self._language_model.get()
+        options = dialogue_options(self.settings, model, day)
+        return await explain(
+            turn,
+            images,
+            compose=partial(manager.prompt, before[-options.remembered_turns :] if options.remembered_turns else ()),
+            preamble=len(options.preamble),
+            vision=self._vision,
+            model=model,
+            grid=grid,
+        )
+
     async def _vectors_of(self, model: PictureVectors, pictures: Sequence[RememberedPicture]) -> dict[str, NDArray[np.float32]]:
         """Of the pictures that are still there; those that nobody has computed before are kept."""
         known = await self.memory.pictures.vectors(model.model, [picture.sha256 for picture in pictures])
@@ -290,6 +325,17 @@ class AsyncAssistant:
             known[sha256] = await model.vector_V(image)
             await self.memory.pictures.keep_vector(model.model, sha256, known[sha256])
         return known
+
+    async def pictures(self, turn: StoredTurn) -> tuple[Image, ...]:
+        """The pictures of a stored turn.
+
+        Raises:
+            NotFoundError: One is gone.
+        """
+        images = await self.memory.images(turn.image_sha256s)
+        if missing := set(turn.image_sha256s) - images.keys():
+            raise NotFoundError(f"the picture {missing.pop()[:12]} of the turn {turn.turn_id} is gone")
+        return tuple(images[sha256] for sha256 in turn.image_sha256s)
 
     async def warm(self, *, speech: bool = True, pictures: bool = False) -> None:
         """Load the engines and run each once, so that the first turn is as fast as the others.
@@ -317,7 +363,7 @@ class AsyncAssistant:
             if hello_aloud:
                 await self._recognizer.transcribe(Audio.join(hello_aloud))
 
-    async def _manager(self, turn: Turn | None = None) -> DialogueManager:
+    async def _manager(self, turn: Turn | None = None, *, day: date | None = None) -> DialogueManager:
         settings = self.settings
         needed: list[Once[Any]] = [self._language_model]  # loaded side by side when the first turn needs them
         if turn is not None:
@@ -330,7 +376,7 @@ class AsyncAssistant:
             language_model=model,
             synthesizer=self._synthesizer,
             memory=self.memory,
-            options=dialogue_options(settings, model, self._today()),
+            options=dialogue_options(settings, model, day or self._today()),
             spoken=spoken,
             identify_language=identify_language,
         )
@@ -396,7 +442,7 @@ def dialogue_options(settings: Settings, model: LanguageModel, today: date) -> D
     examples = load_examples(language.examples, folder) if language.examples else ()
     return DialogueOptions(
         preamble=(Message("system", system), *examples),
-        manner=Manner(fusion, load_prompt("picture", folder)),
+        manner=Manner(fusion, load_prompt("picture", folder), facts=asked_about),
         generation=GenerationOptions(
             max_tokens=language.max_tokens,
             temperature=language.temperature,

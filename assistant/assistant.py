@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, Unpack
 from assistant.app import AsyncAssistant, AudioSource, ImageSource, TurnArguments
 from assistant.config import Settings
 from assistant.errors import InputError
-from assistant.types import Audio, Event, FoundPicture, Reply, SessionSummary, StoredTurn, Transcript
+from assistant.types import Audio, Event, Explanation, FoundPicture, Image, Reply, SessionSummary, StoredTurn, Transcript
 
 T = TypeVar("T")
 
@@ -83,6 +83,14 @@ class Assistant:
     ) -> tuple[FoundPicture, ...]:
         """Remembered pictures that fit the words or are like a picture, the best first; see `AsyncAssistant.search`."""
         return self._run(self._inner.search(text, image=image, session=session, limit=limit))
+
+    def explain(self, turn_id: str, *, grid: int = 4) -> Explanation:
+        """What the reply of a stored turn rests on; see `AsyncAssistant.explain`."""
+        return self._run(self._inner.explain(turn_id, grid=grid))
+
+    def pictures(self, turn: StoredTurn) -> tuple[Image, ...]:
+        """The pictures of a stored turn; see `AsyncAssistant.pictures`."""
+        return self._run(self._inner.pictures(turn))
 
     def delete_session(self, session: str) -> None:
         """Forget a session.

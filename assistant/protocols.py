@@ -7,9 +7,10 @@ library's exceptions into `errors.py` at their edge. Cancelling any call returns
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from assistant.types import (
+    Attention,
     Audio,
     Event,
     Evidence,
@@ -117,6 +118,20 @@ class LanguageModel(Protocol):
 
     async def close(self) -> None:
         """Free the model."""
+        ...
+
+
+@runtime_checkable
+class AttentiveModel(LanguageModel, Protocol):
+    """A language model that can tell where it looks. Most cannot."""
+
+    async def attention(self, prompt: Prompt, reply: str) -> Attention:
+        """Where it looks while it writes this reply.
+
+        Raises:
+            ContextLengthError: The prompt and the reply do not fit.
+            GenerationError: The model failed.
+        """
         ...
 
 

@@ -197,11 +197,27 @@ class Evidence:
         return "; ".join(parts)
 
 
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right and bottom, in shares of the picture's sides from its top left corner."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisualPart:
+    """Neighbouring visual tokens that stand for one thing."""
+
+    name: str
+    tokens: int
+    boxes: tuple[Box, ...] = ()
+    """Where in the picture; empty where they are about all of it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VisualTokens:
     """A picture as embeddings of the language model's width, spliced into its prompt."""
 
     tokens_ND: NDArray[np.float32]
+    parts: tuple[VisualPart, ...] = ()
+    """What they stand for, in order; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -254,6 +270,31 @@ class GenerationOptions:
     stop: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     json_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPosition:
+    """What stands at one position of a prompt."""
+
+    message: int
+    """The number of its message from 0; the opening of the reply comes after the last."""
+    text: bytes = b""
+    """Of a token; empty for control tokens and visual tokens."""
+    picture: int | None = None
+    """For a visual token, the number of its picture among those of the message, from 0."""
+    part: VisualPart | None = None
+    """For a visual token, what it stands for, if that is known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """Where a language model looked while it wrote a reply of R tokens after a prompt of T positions."""
+
+    positions: tuple[PromptPosition, ...]
+    reply: tuple[str, ...]
+    """Its tokens as text."""
+    weights_RT: NDArray[np.float32]
+    """The mean over heads and layers; a row's sum is what is left beside the reply itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +407,37 @@ class Reply:
     """`transcribe`, `first_token`, `first_audio`, `total`: milliseconds since the turn arrived; only the stages that ran."""
     audio: Audio | None = None
     status: Literal["done", "interrupted"] = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stretch of the prompt that a reply may rest on."""
+
+    kind: Literal["picture", "note", "question", "earlier", "instructions"]
+    name: str
+    share: float
+    """Of the attention, mean over the words of the reply. All shares sum to 1; the first position of the prompt is left out."""
+    picture: int | None = None
+    """The number of the turn's picture it is about, from 0."""
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the reply of a turn rests on, as attention hints and as leaving things out shows."""
+
+    turn: StoredTurn
+    model: str
+    log_probability: float
+    """Of the reply after its prompt, natural logarithm."""
+    sources: tuple[Source, ...] = ()
+    """Empty where the model does not tell where it looks."""
+    words: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    """Each word of the reply with the share of each source."""
+    occlusion: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    """For each picture, rows of cells: how much the log-probability falls when the cell is grey."""
+    without: Mapping[str, float] = field(default_factory=dict)
+    """How much it falls without the "notes", the "visual tokens", or both ("pictures")."""
 
 
 # ── events: all that a turn may emit ──

@@ -1,4 +1,4 @@
-"""The command line: `assistant ask|chat|transcribe|say|search|sessions|models|doctor|config|eval|train`.
+"""The command line: `assistant ask|chat|transcribe|say|search|explain|sessions|models|doctor|config|eval|train`.
 
 Exit codes: 0 done, 1 a deliberate error (`code: message` and a hint on stderr), 2 usage, 130 interrupted.
 """
@@ -14,6 +14,7 @@ from assistant.cli.ask import ask, say, transcribe
 from assistant.cli.chat import chat
 from assistant.cli.doctor import config, doctor
 from assistant.cli.evaluate import evaluate
+from assistant.cli.explain import explain
 from assistant.cli.models import models
 from assistant.cli.search import search
 from assistant.cli.sessions import sessions
@@ -27,7 +28,7 @@ def cli() -> None:
     """An assistant that hears, sees, remembers and speaks, on your own machine."""
 
 
-for command in (ask, chat, transcribe, say, search, sessions, models, doctor, config, evaluate, train):
+for command in (ask, chat, transcribe, say, search, explain, sessions, models, doctor, config, evaluate, train):
     cli.add_command(command)
 
 

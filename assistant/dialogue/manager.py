@@ -49,6 +49,11 @@ class DialogueOptions:
     model_languages: frozenset[str] | None = None
     """What the language model answers in; None when nobody knows."""
 
+    @property
+    def remembered_turns(self) -> int:
+        """How many turns a prompt may hold beside the new one."""
+        return self.history_turns and self.history_turns + BLOCK_TURNS - 1
+
 
 @dataclass(slots=True)
 class _Progress:
@@ -123,10 +128,8 @@ class DialogueManager:
         percept = _percept(turn, transcript, evidence)
         language = turn.language or (transcript.language if transcript and transcript.text else "")
         language = language or self._identify_language(turn.text)
-        remembered = self._options.history_turns
-        history = await self._memory.history(turn.session_id, limit=remembered and remembered + BLOCK_TURNS - 1)
-        pictures = await self._pictures(history, percept)
-        prompt = await asyncio.to_thread(self._compose, history, percept, pictures)
+        history = await self._memory.history(turn.session_id, limit=self._options.remembered_turns)
+        prompt = await self.prompt(history, percept)
         known = self._options.model_languages
         if known is not None and language not in known:
             model = self._language_model.name
@@ -190,6 +193,14 @@ class DialogueManager:
         if seeing:
             progress.mark("see")
         return hearing.result(), tuple(seen for task in seeing if (seen := task.result()) is not None)
+
+    async def prompt(self, history: tuple[StoredTurn, ...], percept: Percept) -> Prompt:
+        """What the language model is given for a turn after these.
+
+        Raises:
+            ContextLengthError: The turn alone does not fit the model.
+        """
+        return await asyncio.to_thread(self._compose, history, percept, await self._pictures(history, percept))
 
     async def _pictures(self, history: tuple[StoredTurn, ...], percept: Percept) -> Mapping[str, Image]:
         """Those of earlier turns that the model is to see again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -140,6 +140,8 @@ class Decoder:
         target = host_target() if target is None else target
         self.dtype = torch.bfloat16 if target.bfloat16_tiles and not full_precision else torch.float32
         """Of keys, values and attention."""
+        self.watch: Callable[[Tensor, Tensor], None] | None = None
+        """Given, layer by layer, the rotated queries (B, L, H, W) of the newest positions and all keys (B, groups, T, W)."""
         self._team = Team(threads, target)
         matrices = _Matrices(checkpoint, self._team, target, full_precision=full_precision)
         with torch.inference_mode():
@@ -261,6 +263,8 @@ class Decoder:
         key_BHTW = entries_BTHW[:, :end, :groups].transpose(1, 2)
         value_BHTW = entries_BTHW[:, :end, groups:].transpose(1, 2)
         query_BLHW = qkv_BLHW[:, :, :heads].to(self.dtype)
+        if self.watch is not None:
+            self.watch(query_BLHW, key_BHTW)
         if length == 1:  # the heads that share keys are as good as positions, and one product serves them all
             query = query_BLHW.view(batch, groups, heads // groups, width)
             return F.scaled_dot_product_attention(query, key_BHTW, value_BHTW, attn_mask=mask).view(batch, heads * width)

@@ -14,17 +14,18 @@ from torch import Tensor
 
 from assistant.errors import ContextLengthError, EmptyTurnError, GenerationError
 from assistant.language.adapted_checkpoint import AdaptedCheckpoint
+from assistant.language.attention import AttentionReader
 from assistant.language.chat_template import ChatTemplate, MediaSpan
 from assistant.language.checkpoint import Checkpoint, open_checkpoint
 from assistant.language.constraint import ConstraintCompiler
-from assistant.language.decoder import Decoder, KeyValueCache
+from assistant.language.decoder import CHUNK_ROWS, Decoder, KeyValueCache
 from assistant.language.machine_code import host_target
 from assistant.language.prefix_cache import Key, PrefixCache, Slot, shared_length
 from assistant.language.reply import Reply
 from assistant.language.sampling import log_probability
 from assistant.language.tokenizer import TextStream, open_tokenizer
 from assistant.language.word_vectors import CheckpointWords
-from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, VisualTokens
+from assistant.types import Attention, Generated, GenerationOptions, Image, Message, Prompt, PromptPosition, VisualTokens
 from assistant.worker import Worker
 
 # Read this many tokens between two looks at whether the caller is still there.
@@ -149,6 +150,18 @@ class EmbeddedModel:
         """
         return await self._worker.run(lambda: self._score(prompt, candidates))
 
+    async def attention(self, prompt: Prompt, reply: str) -> Attention:
+        """Where the model looks in the prompt while it writes a reply; of a long one, the first 256 tokens.
+
+        The weights of a token are those of the position before it, which predicts it.
+
+        Raises:
+            EmptyTurnError: The reply has no token.
+            ContextLengthError: The prompt and the reply do not fit.
+            GenerationError: The model failed.
+        """
+        return await self._worker.run(lambda: self._attention(prompt, reply))
+
     async def warm_up(self, messages: Sequence[Message]) -> None:
         """Read the messages ahead of time, so that prompts that begin with them start sooner."""
         await self._worker.run(lambda: self._warm_up(messages))
@@ -209,6 +222,46 @@ class EmbeddedModel:
             logits_LV = torch.cat([logits_LV, self._decoder.forward(embeddings_BLD, slot.cache, all_positions=True)[0]])
             slot.read += ids[:-1]
         return log_probability(logits_LV, ids)
+
+    def _attention(self, prompt: Prompt, reply: str) -> Attention:
+        text = self._read(prompt)
+        ids = self._tokenizer.encode(reply)[:CHUNK_ROWS]
+        if not ids:
+            raise EmptyTurnError("the reply is empty", hint="give at least one word")
+        self._check_room(len(text.keys) + len(ids))
+        last = len(text.keys) - 1
+        slot = self._prefixes.take(text.keys)
+        try:
+            if len(slot.read) < last:
+                self._feed(slot, text, last)
+            rows_LD = torch.cat([self._embed(text, last, last + 1), self._decoder.embed(torch.tensor([ids]))[0, :-1]])
+            with AttentionReader(self._decoder) as reader:
+                self._decoder.forward(rows_LD[None], slot.cache)
+            slot.truncate(last)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            self._prefixes.drop(slot)
+            raise GenerationError(f"the language model failed: {error}", hint="try again") from error
+        stream = TextStream(self._tokenizer)
+        weights_RT = reader.weights_LT[:, : last + 1].numpy()
+        return Attention(self._positions(prompt.messages), tuple(stream.push(i) for i in ids), weights_RT)
+
+    def _positions(self, messages: Sequence[Message]) -> tuple[PromptPosition, ...]:
+        """What stands where in a prompt for a reply to the messages."""
+        positions: list[PromptPosition] = []
+        for number, message in enumerate(messages):
+            pictures = 0
+            for span in self._template.spans([message], pictures=self._visual_tokens is not None, reply=False):
+                if isinstance(span, MediaSpan):
+                    assert self._visual_tokens is not None
+                    visual = self._visual_tokens(span.image)
+                    named = [part for part in visual.parts for _ in range(part.tokens)]
+                    named_or_not = named if len(named) == len(visual.tokens_ND) else [None] * len(visual.tokens_ND)
+                    positions += [PromptPosition(number, picture=pictures, part=part) for part in named_or_not]
+                    pictures += 1
+                else:
+                    positions += [PromptPosition(number, self._tokenizer.token_bytes(i)) for i in span.ids]
+        opening = self._template.token_ids([], reply=True)
+        return (*positions, *(PromptPosition(len(messages), self._tokenizer.token_bytes(i)) for i in opening))
 
     def _warm_up(self, messages: Sequence[Message]) -> None:
         text = self._text(messages, reply=False)

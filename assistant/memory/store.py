@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -125,6 +126,28 @@ class SqlMemory:
                 )
 
         return await self._run(read)
+
+    async def turn(self, turn_id: str) -> tuple[StoredTurn, tuple[StoredTurn, ...]]:
+        """A turn by the beginning of its id, and all turns of its session before it, oldest first.
+
+        Raises:
+            NotFoundError: There is no such turn, or there are several.
+        """
+
+        def find() -> tuple[str, str]:
+            with Session(self._engine) as session:
+                begins = TurnRow.turn_id.startswith(turn_id, autoescape=True)
+                rows = session.execute(select(TurnRow.session_id, TurnRow.turn_id).where(begins).limit(2)).all()
+            exact = [row for row in rows if row.turn_id == turn_id] or rows
+            if len(exact) != 1:
+                what = "several turns begin" if exact else "there is no turn that begins"
+                raise NotFoundError(f"{what} with {turn_id!r}", hint="assistant sessions show SESSION --json tells the ids")
+            return exact[0].session_id, exact[0].turn_id
+
+        session_id, whole_id = await self._run(find)
+        turns = await self.history(session_id, limit=sys.maxsize)
+        place = next(n for n, turn in enumerate(turns) if turn.turn_id == whole_id)
+        return turns[place], turns[:place]
 
     async def images(self, sha256s: Iterable[str]) -> dict[str, Image]:
         """See `MemoryStore.images`."""

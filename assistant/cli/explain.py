@@ -1,0 +1,48 @@
+"""`assistant explain`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from assistant.assistant import Assistant
+from assistant.cli.terminal import json_option, print_json, profile_option, settings_for, status
+from assistant.errors import FileMissingError
+
+
+@click.command()
+@click.argument("turn_id")
+@click.option("-o", "--output", metavar="WHY.png", help="Draw it.")
+@click.option(
+    "--grid", default=4, show_default=True, type=click.IntRange(1, 16), help="Cells along a side that are covered in turn."
+)
+@json_option
+@profile_option
+def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile: str | None) -> None:
+    """Show what the reply of a turn rests on: where the model looked, and what matters when it is covered or left out."""
+    with Assistant(settings_for(profile)) as assistant, status("covering the pictures piece by piece"):
+        explanation = assistant.explain(turn_id, grid=grid)
+        images = assistant.pictures(explanation.turn) if output else ()
+    turn = explanation.turn
+    if output:
+        from assistant.vision.explanation import draw_explanation
+
+        try:
+            draw_explanation(explanation, images).save(Path(output), "PNG")
+        except OSError as error:
+            raise FileMissingError(f"cannot write {output}: {error.strerror}", hint="check the folder and its rights") from error
+    if as_json:
+        print_json(asdict(explanation))
+        return
+    click.echo(click.style(f"> {turn.user_text}", bold=True))
+    click.echo(turn.reply_text)
+    if not turn.image_sha256s:
+        click.echo("The turn has no picture.")
+    for name, fall in explanation.without.items():
+        click.echo(f"without the {name} the log-probability of the reply falls by {fall:.1f}")
+    for source in sorted(explanation.sources, key=lambda source: -source.share):
+        click.echo(f"{source.share:6.1%}  {source.kind}: {source.name}")
+    if output:
+        click.echo(f"drawn: {output}")
