@@ -204,8 +204,11 @@ def _with_options(model: BaseChatModel, options: GenerationOptions) -> BaseChatM
 def _message(message: Message) -> BaseMessage:
     content: Any = valid_text(message.text)
     if message.images:
-        pictures = [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in message.images]
-        content = [*pictures, {"type": "text", "text": message.text}]
+        content = []
+        for number, image in message.numbered:
+            content.append({"type": "text", "text": f"Picture {number}: "})
+            content.append({"type": "image_url", "image_url": {"url": _data_url(image)}})
+        content.append({"type": "text", "text": valid_text(message.text)})
     match message.role:
         case "system":
             return SystemMessage(content)

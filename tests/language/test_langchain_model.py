@@ -138,10 +138,11 @@ async def test_a_stop_string_ends_the_reply_even_if_the_provider_goes_on(remote:
     assert pieces[-1].finish_reason == "stop"
 
 
-async def test_a_picture_goes_as_a_data_url(remote: LangChainModel, server: Server) -> None:
+async def test_a_picture_goes_as_a_data_url_after_its_number(remote: LangChainModel, server: Server) -> None:
     image = Image(np.full((3, 5, 3), 200, np.uint8), "x")
-    await pieces_of(remote, prompt=Prompt((Message("user", "What is this?", (image,)),)))
-    picture, words = server.asked["messages"][0]["content"]
+    await pieces_of(remote, prompt=Prompt((Message("user", "What is this?", (image,), (3,)),)))
+    number, picture, words = server.asked["messages"][0]["content"]
+    assert number == {"type": "text", "text": "Picture 3: "}
     assert words == {"type": "text", "text": "What is this?"}
     head, data = picture["image_url"]["url"].split(",")
     assert head == "data:image/png;base64"
@@ -151,7 +152,7 @@ async def test_a_picture_goes_as_a_data_url(remote: LangChainModel, server: Serv
 async def test_a_large_picture_is_sent_smaller_and_counted_without_encoding_it(remote: LangChainModel, server: Server) -> None:
     message = Message("user", "What is it?", images=(Image(np.zeros((1536, 2048, 3), np.uint8), "ab" * 32),))
     await pieces_of(remote, prompt=Prompt((message,)))
-    url = server.asked["messages"][0]["content"][0]["image_url"]["url"]
+    url = server.asked["messages"][0]["content"][1]["image_url"]["url"]
     assert PIL.Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).size == (1024, 768)
     assert 1000 < remote.count_tokens([message]) < 2000
 
