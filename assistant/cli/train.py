@@ -19,6 +19,7 @@ from assistant.errors import ConfigError
 if TYPE_CHECKING:
     from assistant.training.data_store import DataStore
     from assistant.training.recipe import Recipe
+    from assistant.training.run import Order
     from assistant.training.sample import Language
     from assistant.training.trainer import Progress
 
@@ -152,6 +153,32 @@ def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> 
 
 
 @train.command()
+@click.option("--model", required=True, metavar="NAME", help="The language model.")
+@click.option("--kind", "kinds", multiple=True, help="May be repeated [default: anchored, linear, mlp, conv_pool, resampler].")
+@click.option("--with-changes", is_flag=True, help="Train low-rank changes too, instead of connectors alone.")
+@_training_options
+@json_option
+def compare(model: str, kinds: tuple[str, ...], with_changes: bool, as_json: bool, **given: Any) -> None:
+    """Train one kind of connector after the other alike, in folders below OUT, and print what each comes to."""
+    from assistant.training.ablation import compare_connectors
+
+    settings, order = settings_for(None), _order({"model": model, "with_changes": with_changes}, **given)
+    chosen = [(kind, {"grid_side": 4} if kind == "anchored" else {}) for kind in kinds or _COMPARED]
+    with _bar("training", 1000) as advance:
+        reporter = _reporter(order.recipe, advance)
+        rows = compare_connectors(settings, order, chosen, given["out"], report=reporter, say=_say)
+    for row in rows:
+        if as_json:
+            print_json(asdict(row))
+            continue
+        scores = "  ".join(f"{task} {score:.2f}" for task, score in row.scores.items())
+        click.echo(f"{row.kind:<16} {row.parameters:>10,} parameters {row.tokens:>4} tokens {row.milliseconds:>7.2f} ms  {scores}")
+
+
+_COMPARED = ("anchored", "linear", "mlp", "conv_pool", "resampler")
+
+
+@train.command()
 @click.option("--connector", "begin_with", required=True, type=click.Path(path_type=Path), help="The file to go on with.")
 @_training_options
 def lora(begin_with: Path, **given: Any) -> None:
@@ -188,27 +215,35 @@ def prepare(samples: int, languages: tuple[Language, ...], photos: Path | None, 
     click.echo(f"{blocks * BLOCK} samples are in {prepared.folder}", err=True)
 
 
-def _train(
-    order: dict[str, Any], *, out: Path, folder: Path | None, languages: tuple[Language, ...], photos: Path | None, **given: Any
-) -> None:
+def _order(
+    what: dict[str, Any], *, languages: tuple[Language, ...], photos: Path | None, threads: int, device: str, **given: Any
+) -> Order:
     from assistant.training.looking import Pictures
     from assistant.training.recipe import Recipe
-    from assistant.training.run import Order, require_model, train
+    from assistant.training.run import Order
 
-    settings = settings_for(None)
-    require_model(order["model"], settings)
     if given["targets"] is not None:
         given["targets"] = tuple(given["targets"].split(","))
     known = {entry.name for entry in fields(Recipe)}
     recipe = Recipe(**{name: value for name, value in given.items() if name in known and value is not None})
     pictures = Pictures(languages or ("en",), folder=photos, seed=recipe.seed)
-    wanted = Order(**order, pictures=pictures, recipe=recipe, threads=given["threads"], device=given["device"])
-    run = folder or out.with_suffix(".run")
+    return Order(**what, pictures=pictures, recipe=recipe, threads=threads, device=device)
+
+
+def _train(what: dict[str, Any], *, out: Path, folder: Path | None, **given: Any) -> None:
+    from assistant.training.run import train
+
+    order = _order(what, **given)
     with _bar("training", 1000) as advance:
-        scores = train(settings, wanted, run, out, report=_reporter(recipe, advance), say=lambda line: click.echo(line, err=True))
+        reporter = _reporter(order.recipe, advance)
+        scores = train(settings_for(None), order, folder or out.with_suffix(".run"), out, report=reporter, say=_say)
     for task, score in scores.items():
         click.echo(f"{task:<12} {score:.3f}")
     click.echo(f"wrote {out}", err=True)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _reporter(recipe: Recipe, advance: Callable[..., None]) -> Callable[[Progress], None]:

@@ -20,7 +20,7 @@ from assistant.language.embedded import EmbeddedModel
 from assistant.language.tokenizer import Tokenizer, open_tokenizer
 from assistant.language.word_vectors import CheckpointWords
 from assistant.prompts import load_examples, load_prompt
-from assistant.training.batches import Batches
+from assistant.training.batches import Batch, Batches
 from assistant.training.data_store import DataStore
 from assistant.training.looking import ENCODER, Pictures, load_encoder, prepared_samples
 from assistant.training.low_rank import LowRankChanges
@@ -33,9 +33,13 @@ from assistant.training.trainer import Progress, Trainer
 from assistant.training.virtual_features import VirtualFeatures, class_kinds, statistics_of_weights
 from assistant.types import GenerationOptions, Message, Prompt
 from assistant.vision.asked import asked_about
+from assistant.vision.connector import Connector
 from assistant.vision.connector_file import describe, load_connector, save_connector
 from assistant.vision.connector_kinds import build_connector
 from assistant.vision.encoder_efficientnet import EfficientNetEncoder
+
+Say = Callable[[str], None]
+Report = Callable[[Progress], None]
 
 _REPLY_TOKENS = 96
 _REPLIES = 64
@@ -57,8 +61,46 @@ class Order:
     """Train low-rank changes to the language model too."""
     pictures: Pictures = Pictures()
     recipe: Recipe = Recipe()
-    threads: int = 2
+    threads: int = 1
     device: str = "cpu"
+
+    def facts(self) -> dict[str, Any]:
+        """What it takes to train it again; nothing of the machine it was trained on."""
+        shown = self.pictures
+        data = {"languages": shown.languages, "sources": shown.sources, "photos": shown.folder is not None, "seed": shown.seed}
+        begun = {"begin_with": self.begin_with.name} if self.begin_with else {}
+        return {"data": data, "recipe": asdict(self.recipe), "changes": self.with_changes, **begun}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Models:
+    """What stands on both sides of a connector."""
+
+    encoder: EfficientNetEncoder
+    checkpoint: Checkpoint
+    tokenizer: Tokenizer
+    words: CheckpointWords
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trained:
+    """What is trained, and what a file says it is."""
+
+    kind: str
+    options: Mapping[str, Any]
+    connector: Connector
+    changes: LowRankChanges | None
+
+    def write(self, out: Path, models: Models, order: Order, training: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+        assert isinstance(self.connector, torch.nn.Module)
+        self.connector.cpu().eval()
+        names = {"encoder_name": ENCODER, "language_model_name": order.model}
+        encoder, words = models.encoder, models.words
+        manifest = describe(
+            self.kind, self.options, self.connector, encoder, words, **names, training=training, metrics=dict(scores)
+        )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save_connector(out, self.connector, manifest, adapters=self.changes.exported() if self.changes and training else None)
 
 
 def train(
@@ -67,8 +109,8 @@ def train(
     folder: Path,
     out: Path,
     *,
-    report: Callable[[Progress], None] = lambda progress: None,
-    say: Callable[[str], None] = lambda line: None,
+    report: Report = lambda progress: None,
+    say: Say = lambda line: None,
 ) -> Mapping[str, float]:
     """Train, or go on where the folder's checkpoint is, and write the connector.
 
@@ -87,108 +129,104 @@ def train(
         AssistantError: Models or data are missing, options do not fit, or the training failed.
         KeyboardInterrupt: The checkpoint was written, and so was the connector as it is now.
     """
-    recipe = order.recipe
-    store = weight_store(settings)
-    encoder = load_encoder(store)
-    place = store.folder(order.model) / "model.gguf"
-    checkpoint = open_checkpoint(place)
-    tokenizer = open_tokenizer(checkpoint.tokenizer())
-    words = CheckpointWords(checkpoint, tokenizer, sha256=store.model(order.model).files[0].sha256)
-    kind, options = order.kind, order.options
-    changes = _changes(checkpoint, order)
-    if order.begin_with is None:
-        connector = build_connector(kind, encoder, words, options, seed=recipe.seed)
-    else:
-        loaded = load_connector(order.begin_with, encoder, words)
-        connector, kind, options = loaded.connector, loaded.manifest.kind, loaded.manifest.options
-        if changes is not None and loaded.adapters:
-            changes.restore(loaded.adapters)
-    if recipe.steps:
-        trainer = _trainer(settings, order, folder, encoder, checkpoint, tokenizer, connector, changes, kind, report, say)
-        (folder / "order.json").write_text(json.dumps(_facts(order), indent=1, default=str), encoding="utf-8")
-        torch.set_num_threads(order.threads)  # the decoder that recorded replies had set one
-        scores, done = {}, 0
-        try:
-            scores = dict(trainer.run())
-        finally:
-            done = trainer.state.step
-            write = scores or trainer.state.scores
-            _write(out, connector, changes, kind, options, encoder, words, order, {**_facts(order), "done": done}, write)
-        return scores
-    _write(out, connector, changes, kind, options, encoder, words, order, {}, {})
-    return {}
-
-
-def _write(
-    out: Path,
-    connector: Any,
-    changes: LowRankChanges | None,
-    kind: str,
-    options: Mapping[str, Any],
-    encoder: EfficientNetEncoder,
-    words: CheckpointWords,
-    order: Order,
-    training: Mapping[str, Any],
-    scores: Mapping[str, float],
-) -> None:
-    connector = connector.cpu().eval()
-    names = {"encoder_name": ENCODER, "language_model_name": order.model}
-    manifest = describe(kind, options, connector, encoder, words, **names, training=training, metrics=dict(scores))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_connector(out, connector, manifest, adapters=changes.exported() if changes is not None and training else None)
-
-
-def _changes(checkpoint: Checkpoint, order: Order) -> LowRankChanges | None:
-    if not order.with_changes:
-        return None
-    recipe = order.recipe
-    return LowRankChanges(
-        checkpoint.config,
-        targets=recipe.targets,
-        rank=recipe.rank,
-        alpha=recipe.alpha,
-        dropout=recipe.dropout,
-        seed=recipe.seed,
+    models = open_models(settings, order.model)
+    trained = _begun(models, order)
+    if not order.recipe.steps:
+        trained.write(out, models, order, {}, {})
+        return {}
+    batches, held_out = _batches(settings, order, models, trained.kind, say)
+    say("reading the model")
+    decoder = TrainableDecoder(models.checkpoint, device=order.device)
+    trainer = Trainer(
+        decoder,
+        models.tokenizer,
+        trained.connector,
+        trained.changes,
+        batches,
+        order.recipe,
+        folder,
+        held_out=held_out,
+        report=report,
     )
+    (folder / "order.json").write_text(json.dumps(order.facts(), indent=1), encoding="utf-8")
+    torch.set_num_threads(order.threads)  # the decoder that recorded replies had set one
+    try:
+        trainer.run()
+    finally:
+        done = {"steps": trainer.state.step, "minutes": round(trainer.state.elapsed_s / 60)}
+        trained.write(out, models, order, {**order.facts(), "done": done}, trainer.state.scores)
+    return trainer.state.scores
 
 
-def _trainer(
-    settings: Settings,
-    order: Order,
-    folder: Path,
-    encoder: EfficientNetEncoder,
-    checkpoint: Checkpoint,
-    tokenizer: Tokenizer,
-    connector: Any,
-    changes: LowRankChanges | None,
-    kind: str,
-    report: Callable[[Progress], None],
-    say: Callable[[str], None],
-) -> Trainer:
-    recipe, data = order.recipe, DataStore(settings.cache_dir)
+def open_models(settings: Settings, language_model: str) -> Models:
+    """The encoder and a language model of the catalogue, without its decoder.
+
+    Raises:
+        ConfigError: No language model of the catalogue has the name.
+        WeightsError: Weights are missing or damaged.
+    """
+    require_model(language_model, settings)
+    store = weight_store(settings)
+    checkpoint = open_checkpoint(store.folder(language_model) / "model.gguf")
+    tokenizer = open_tokenizer(checkpoint.tokenizer())
+    words = CheckpointWords(checkpoint, tokenizer, sha256=store.model(language_model).files[0].sha256)
+    return Models(load_encoder(store), checkpoint, tokenizer, words)
+
+
+def require_model(name: str, settings: Settings) -> None:
+    """Refuse a name early.
+
+    Raises:
+        ConfigError: No language model of the catalogue has the name.
+    """
+    known = [status.name for status in weight_store(settings).list() if status.role == "language"]
+    if name not in known:
+        raise ConfigError(f"there is no language model {name!r} to train for", hint=f"known: {', '.join(known)}")
+
+
+def _begun(models: Models, order: Order) -> _Trained:
+    recipe, config = order.recipe, models.checkpoint.config
+    changes = None
+    if order.with_changes:
+        changes = LowRankChanges(
+            config,
+            targets=recipe.targets,
+            rank=recipe.rank,
+            alpha=recipe.alpha,
+            dropout=recipe.dropout,
+            seed=recipe.seed,
+        )
+    if order.begin_with is None:
+        connector = build_connector(order.kind, models.encoder, models.words, order.options, seed=recipe.seed)
+        return _Trained(order.kind, order.options, connector, changes)
+    loaded = load_connector(order.begin_with, models.encoder, models.words)
+    if changes is not None and loaded.adapters:
+        changes.restore(loaded.adapters)
+    return _Trained(loaded.manifest.kind, loaded.manifest.options, loaded.connector, changes)
+
+
+def _batches(settings: Settings, order: Order, models: Models, kind: str, say: Say) -> tuple[Batches, list[Batch]]:
+    """What to learn from, and what to evaluate on."""
+    recipe, data, encoder = order.recipe, DataStore(settings.cache_dir), models.encoder
     pictures = prepared_samples(settings.cache_dir, order.pictures, "train", encoder)
-    held_out = prepared_samples(settings.cache_dir, order.pictures, "held-out", encoder)
     language_model = _product_settings(order.model).language_model
-    say("recording what the untouched model says")
+    say("asking the untouched model")
     replay = _replay(settings, order, data, say) if recipe.replay_share else None
-    virtual = _virtual(settings, encoder, data) if recipe.virtual_share and kind == "anchored" else None
     batches = Batches(
-        ChatTemplate(tokenizer),
+        ChatTemplate(models.tokenizer),
         pictures,
         recipe,
         names=encoder.names,
         system_prompt=language_model.system_prompt,
         examples=language_model.examples,
-        virtual=virtual,
+        virtual=_virtual(settings, encoder, data) if recipe.virtual_share and kind == "anchored" else None,
         replay=replay,
         facts=asked_about,
     )
-    say("reading the model")
-    decoder = TrainableDecoder(checkpoint, device=order.device)
-    say("preparing what is held out")
-    return Trainer(
-        decoder, tokenizer, connector, changes, batches, recipe, folder, held_out=batches.held_out(held_out), report=report
-    )
+    if not recipe.evaluation_samples:
+        return batches, []
+    say("looking at what is held out")
+    return batches, batches.held_out(prepared_samples(settings.cache_dir, order.pictures, "held-out", encoder))
 
 
 def _product_settings(model: str) -> Settings:
@@ -210,8 +248,8 @@ def _virtual(settings: Settings, encoder: EfficientNetEncoder, data: DataStore) 
     )
 
 
-def _replay(settings: Settings, order: Order, data: DataStore, say: Callable[[str], None]) -> TextReplay:
-    """What the model says to the prompts of the replay, recorded once."""
+def _replay(settings: Settings, order: Order, data: DataStore, say: Say) -> TextReplay:
+    """What the model says to prompts without pictures, recorded once."""
     path = data.root / f"replies-{order.model}.jsonl"
     recorded = recorded_prompts(path)
     missing = [prompt for prompt in replay_prompts(data, order.pictures.languages) if prompt not in recorded]
@@ -221,7 +259,7 @@ def _replay(settings: Settings, order: Order, data: DataStore, say: Callable[[st
     return TextReplay(path)
 
 
-async def _record(settings: Settings, order: Order, prompts: Sequence[str], path: Path, say: Callable[[str], None]) -> None:
+async def _record(settings: Settings, order: Order, prompts: Sequence[str], path: Path, say: Say) -> None:
     product = _product_settings(order.model).language_model
     system = load_prompt(product.system_prompt).replace("{pictures}", load_prompt("pictures-seen")).replace("{today}", "Monday")
     begun = (Message("system", system), *(load_examples(product.examples) if product.examples else ()))
@@ -241,25 +279,6 @@ async def _record(settings: Settings, order: Order, prompts: Sequence[str], path
             # a reply that was cut off would teach to stop in the middle
             texts = [reply.text.strip() if reply.finish_reason == "stop" else "" for reply in replies]
             write_replies(path, zip(chosen, texts, strict=True))
-            say(f"recorded {first + len(chosen)} of {len(prompts)} replies")
+            say(f"{first + len(chosen)} of {len(prompts)} replies")
     finally:
         await model.close()
-
-
-def _facts(order: Order) -> dict[str, Any]:
-    facts = asdict(order)
-    facts["options"] = dict(order.options)
-    facts["pictures"]["folder"] = str(order.pictures.folder or "")
-    facts["begin_with"] = str(order.begin_with.name if order.begin_with else "")
-    return facts
-
-
-def require_model(name: str, settings: Settings) -> None:
-    """Refuse a name early.
-
-    Raises:
-        ConfigError: No language model of the catalogue has the name.
-    """
-    known = [status.name for status in weight_store(settings).list() if status.role == "language"]
-    if name not in known:
-        raise ConfigError(f"there is no language model {name!r} to train for", hint=f"known: {', '.join(known)}")

@@ -23,12 +23,15 @@ from assistant.errors import ConfigError, GenerationError
 from assistant.language.tokenizer import Tokenizer
 from assistant.training.batches import Batch, Batches
 from assistant.training.conversation import Answer, Row
+from assistant.training.curves import draw_curves
 from assistant.training.low_rank import LowRankChanges
 from assistant.training.recipe import Recipe
 from assistant.training.trainable_decoder import TrainableDecoder
 from assistant.vision.connector import Connector
 from assistant.vision.encoder import Features
 
+LOG = "log.jsonl"
+"""In the folder of a run: a row for each step and each evaluation."""
 _SMALL = 4096
 """Parameters of no more numbers are gains, markers and temperatures: what the first stage trains, and never decays."""
 _MOST_FAILURES = 5
@@ -163,6 +166,8 @@ class Trainer:
         if self._best:
             self._load(self._best)
         self.save()
+        if self.state.step:
+            draw_curves(self._folder / LOG, self._folder / "curves.png")
         return self.state.scores
 
     def evaluate(self) -> dict[str, float]:
@@ -354,6 +359,7 @@ class Trainer:
             return
         scores = self.evaluate()
         self._log(step=self.state.step, scores=scores)
+        draw_curves(self._folder / LOG, self._folder / "curves.png")
         if scores["macro"] > self.state.best:
             self.state.best, self.state.since_best, self.state.scores = scores["macro"], 0, scores
             self._best = {name: parameter.detach().clone() for name, parameter in self._named.items()}
@@ -367,7 +373,7 @@ class Trainer:
             self.changes.train(train)
 
     def _log(self, **facts: object) -> None:
-        with (self._folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        with (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **facts}) + "\n")
 
 

@@ -41,3 +41,22 @@ def test_a_sheet_of_samples_is_drawn_without_any_data(tmp_path: Path) -> None:
     done = CliRunner().invoke(train, ["data", "--preview", str(sheet), "--source", "shapes", "--held-out"])
     assert done.exit_code == 0, done.output
     assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--options", "{"], "--options is not JSON"),
+        (["--options", "[1]"], "--options is not a JSON object"),
+        (["--model", "whisper-base"], "there is no language model 'whisper-base'"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_anything_is_loaded(tmp_path: Path, options: list[str], said: str) -> None:
+    given = ["connector", "--model", "smollm2-135m-instruct", "--out", str(tmp_path / "out.safetensors"), *options]
+    done = CliRunner().invoke(train, given)
+    assert said in str(done.exception)
+
+
+def test_lora_asks_for_a_connector_that_is_there(tmp_path: Path) -> None:
+    done = CliRunner().invoke(train, ["lora", "--connector", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
+    assert "there is no connector" in str(done.exception)
