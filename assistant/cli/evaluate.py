@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING
 import click
 
 from assistant.app import AsyncAssistant
+from assistant.cli.evaluate_vision import connectors, fusion, vision
 from assistant.cli.terminal import json_option, profile_option, settings_for
 from assistant.config import Settings
 from assistant.engines import build_synthesizer, builder
-from assistant.protocols import SpeechRecognizer, SpeechSynthesizer, VisionEncoder
+from assistant.protocols import SpeechRecognizer, SpeechSynthesizer
 
 if TYPE_CHECKING:  # they import transformers, a second that the other commands need not wait for
     from assistant.evaluation.chat import ChatResult
     from assistant.evaluation.speech import SpeechReport
-    from assistant.evaluation.vision import VisionResult
     from assistant.evaluation.voice import VoiceResult
 
 
 @click.group("eval")
 def evaluate() -> None:
     """Measure quality, each figure beside a trivial baseline."""
+
+
+for _command in (vision, fusion, connectors):
+    evaluate.add_command(_command)
 
 
 @evaluate.command()
@@ -123,31 +127,6 @@ def voice(language: str, data: Path | None, as_json: bool, profile: str | None) 
 
     result = asyncio.run(run())
     click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table())
-
-
-@evaluate.command()
-@click.option(
-    "--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder with a manifest.jsonl."
-)
-@click.option("--verbose", is_flag=True, help="Print every photo that is not named right.")
-@json_option
-@profile_option
-def vision(data: Path, verbose: bool, as_json: bool, profile: str | None) -> None:
-    """How often photos of ImageNet's classes are named right, beside always saying the commonest name."""
-    from assistant.evaluation.vision import evaluate_vision
-
-    settings = settings_for(profile)
-    settings = settings.model_copy(update={"vision": settings.vision.model_copy(update={"read_text": False})})
-
-    async def run() -> VisionResult:
-        engine: VisionEncoder = builder("vision", settings.vision.engine)(settings)
-        try:
-            return await evaluate_vision(engine, data)
-        finally:
-            await engine.close()
-
-    result = asyncio.run(run())
-    click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table(verbose=verbose))
 
 
 @asynccontextmanager

@@ -1,44 +1,52 @@
-"""Questions about pictures, asked with the picture, without it, and with another's: what is right blind was not seen."""
+"""The same question with the picture in several ways, without it, and with another's: what is right blind was not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
-from assistant.types import Generated, GenerationOptions, Image, Message, Prompt
-
-Condition: TypeAlias = Literal["picture", "blind", "shuffled"]
-CONDITIONS: tuple[Condition, ...] = get_args(Condition)
-
-SYSTEM = "You are a helpful assistant."
+from assistant.evaluation.task import Question
+from assistant.types import Fusion, Image
 
 
-class SeeingModel(Protocol):
-    """A language model that takes the pictures of its prompts, many at a time."""
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a question is asked."""
 
-    async def generate_batch(self, prompts: Sequence[Prompt], options: GenerationOptions) -> tuple[Generated, ...]:
-        """Whole replies, in order."""
-        ...
+    name: str
+    fusion: Fusion | None = None
+    """None is what the model does by itself."""
+    shows: Literal["its own", "none", "another"] = "its own"
+    """Which picture."""
 
-    async def score(self, prompt: Prompt, candidates: Sequence[str]) -> tuple[float, ...]:
-        """The log-probability of each candidate as the whole reply."""
-        ...
+    def images(self, questions: Sequence[Question]) -> list[Image | None]:
+        """What is shown with each question; another is the next question's picture that is not this one."""
+        match self.shows:
+            case "its own":
+                return [question.image for question in questions]
+            case "none":
+                return [None] * len(questions)
+            case "another":
+                return [_another(questions, i) for i in range(len(questions))]
 
 
-def prompts_for(condition: Condition, images: Sequence[Image], questions: Sequence[str], *, system: str = SYSTEM) -> list[Prompt]:
-    """The prompts for pictures and the question about each.
+def _another(questions: Sequence[Question], i: int) -> Image | None:
+    following = (*questions[i + 1 :], *questions[:i])
+    return next((x.image for x in following if x.image.sha256 != questions[i].image.sha256), None)
 
-    Shuffled, a question is asked of the next picture that is another one.
-    """
-    prompts = []
-    for i, question in enumerate(questions):
-        match condition:
-            case "picture":
-                shown: tuple[Image, ...] = (images[i],)
-            case "blind":
-                shown = ()
-            case "shuffled":
-                following = (*images[i + 1 :], *images[:i])
-                shown = next(((image,) for image in following if image.sha256 != images[i].sha256), ())
-        prompts.append(Prompt((Message("system", system), Message("user", question, shown))))
-    return prompts
+
+CONDITIONS: Mapping[str, Condition] = MappingProxyType(
+    {
+        x.name: x
+        for x in (
+            Condition("tokens+evidence", "hybrid"),
+            Condition("tokens", "early"),
+            Condition("evidence", "late"),
+            Condition("blind", shows="none"),
+            Condition("shuffled", shows="another"),
+        )
+    }
+)
+"""The text that was read in a picture is told with the tokens too: nobody could read it off them."""

@@ -1,91 +1,119 @@
-"""How often a picture engine names what a photo shows, beside always saying the commonest name."""
+"""Tasks about pictures in several conditions, side by side."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from assistant.config import LimitSettings
-from assistant.evaluation.rows import read_rows, text_field
-from assistant.protocols import VisionEncoder
-from assistant.vision.efficientnet import class_names
-from assistant.vision.image import decode_image
+from assistant.evaluation.conditions import Condition
+from assistant.evaluation.score import Score
+from assistant.evaluation.subject import Subject
+from assistant.evaluation.task import Question, Said, Task
 
+_AT_ONCE = 32
+"""Questions asked in all conditions before the next: as many pictures as the engines remember."""
 
-@dataclass(frozen=True, slots=True)
-class NamedPhoto:
-    """One photo and the names that the engine reports with confidence, the likeliest first."""
-
-    path: str
-    name: str
-    reported: tuple[str, ...]
+Progress = Callable[[str, int, int], None]
+"""Called with what is asked, how many replies there are, and how many there will be."""
 
 
 @dataclass(frozen=True, slots=True)
-class VisionResult:
-    """All photos. A name is right when it is ImageNet's own for the class, to the letter; no name is wrong."""
+class Answered:
+    """One reply, for a person to read."""
 
-    photos: tuple[NamedPhoto, ...]
-    named: float
-    """Share of the photos for which anything is reported."""
-    first_right: float
-    """Share of all photos whose likeliest name is right."""
-    any_right: float
-    """Share of all photos of whose names, three at most, one is right."""
-    right_of_named: float
-    """Share of the named photos whose likeliest name is right."""
-    baseline: float
-    """Share that is right for who always says the commonest name."""
-    seconds_per_photo: float
-
-    def table(self, *, verbose: bool = False) -> str:
-        """The shares, one line."""
-        columns = ("photos", "named", "first right", "any of 3", "right if named", "baseline", "s/photo")
-        shares = (self.named, self.first_right, self.any_right, self.right_of_named, self.baseline)
-        values = (str(len(self.photos)), *(f"{share:.1%}" for share in shares), f"{self.seconds_per_photo:.3f}")
-        lines = ["".join(f"{cell:>16}" for cell in row) for row in (columns, values)]
-        if verbose:
-            wrong = (x for x in self.photos if x.reported[:1] != (x.name,))
-            lines += [f"WRONG {x.path}: {x.name} -> {', '.join(x.reported) or 'nothing'}" for x in wrong]
-        return "\n".join(lines)
+    task: str
+    condition: str
+    picture: str
+    question: str
+    right: tuple[str, ...]
+    reply: str
+    margin: float | None
+    """By how much "Yes" was likelier than "No"; None where that was not asked."""
 
 
-async def evaluate_vision(engine: VisionEncoder, data: Path) -> VisionResult:
-    """Show the engine each photo of a `manifest.jsonl`, whose rows hold `path` and `class_index`, from 0 to 999.
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """One task in one condition."""
 
-    Raises:
-        FileMissingError: There is no manifest, or a photo is not there.
-        ConfigError: A line of it is not a photo.
-        InputError: A photo cannot be used.
-    """
-    names, limits = class_names(), LimitSettings()
+    task: str
+    condition: str
+    questions: int
+    score: Score
 
-    def photo(row: dict[str, Any]) -> tuple[str, str]:
-        index = row.get("class_index")
-        if not isinstance(index, int) or not 0 <= index < len(names):
-            raise ValueError(f"class_index must be a number from 0 to {len(names) - 1}, got {index!r}")
-        return text_field(row, "path"), names[index]
 
-    photos, wall_s = [], 0.0
-    for path, name in read_rows(data / "manifest.jsonl", photo, fields="path, class_index"):
-        image = decode_image(
-            data / path, max_bytes=limits.image_bytes, max_pixels=limits.image_pixels, max_side_px=limits.image_side_px
-        )
-        start = time.perf_counter()
-        sight = await engine.encode(image)
-        wall_s += time.perf_counter() - start
-        photos.append(NamedPhoto(path, name, tuple(label.name for label in sight.evidence.labels[:3])))
-    named = sum(bool(x.reported) for x in photos)
-    first_right = sum(x.reported[:1] == (x.name,) for x in photos)
-    return VisionResult(
-        tuple(photos),
-        named=named / len(photos),
-        first_right=first_right / len(photos),
-        any_right=sum(x.name in x.reported for x in photos) / len(photos),
-        right_of_named=first_right / max(1, named),
-        baseline=max(Counter(x.name for x in photos).values()) / len(photos),
-        seconds_per_photo=wall_s / len(photos),
-    )
+@dataclass(frozen=True, slots=True)
+class VisionReport:
+    """All tasks in all conditions."""
+
+    model: str
+    results: tuple[TaskResult, ...]
+    replies: tuple[Answered, ...]
+    seconds: float
+
+    def table(self) -> str:
+        """A table for each task, a line for each condition; shares in per cent, with the half of their 95 % interval."""
+        lines = [self.model]
+        for task in dict.fromkeys(result.task for result in self.results):
+            chosen = [result for result in self.results if result.task == task]
+            lines += ["", *_rows(f"{task} ({chosen[0].questions})", chosen)]
+        return "\n".join([*lines, "", f"{self.seconds:.0f} s"])
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON has it: all but the replies."""
+        return {"model": self.model, "seconds": round(self.seconds), "results": [asdict(result) for result in self.results]}
+
+    def save_replies(self, path: Path) -> None:
+        """One JSON object a line."""
+        lines = (json.dumps(asdict(reply), ensure_ascii=False) for reply in self.replies)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+async def evaluate_vision(
+    subject: Subject, tasks: Sequence[Task], conditions: Iterable[Condition], *, progress: Progress = lambda what, done, total: None
+) -> VisionReport:
+    """Ask every question in each condition that the model takes."""
+    start = time.perf_counter()
+    possible = [condition for condition in conditions if subject.takes(condition)]
+    total = sum(len(task.questions) for task in tasks) * len(possible)
+    results: list[TaskResult] = []
+    replies: list[Answered] = []
+    for task in tasks:
+        said: dict[str, list[Said]] = {condition.name: [] for condition in possible}
+        shown = {condition.name: condition.images(task.questions) for condition in possible}
+        for first in range(0, len(task.questions), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            for condition in possible:
+                progress(f"{task.name}, {condition.name}", len(replies) + sum(map(len, said.values())), total)
+                pairs = list(zip(task.questions[part], shown[condition.name][part], strict=True))
+                prompts = [
+                    await subject.prompt(question.text, image, condition.fusion, max_tokens=task.max_tokens)
+                    for question, image in pairs
+                ]
+                written = await subject.replies(prompts, max_tokens=task.max_tokens)
+                margins = [await subject.margin(x, task.candidates) if task.candidates else 0.0 for x in prompts]
+                said[condition.name] += [Said(reply, margin) for reply, margin in zip(written, margins, strict=True)]
+        for name, those in said.items():
+            results.append(TaskResult(task.name, name, len(those), task.judge(those)))
+            replies += [_answered(task, name, question, answer) for question, answer in zip(task.questions, those, strict=True)]
+    progress("done", len(replies), total)
+    return VisionReport(subject.model.name, tuple(results), tuple(replies), time.perf_counter() - start)
+
+
+def _answered(task: Task, condition: str, question: Question, said: Said) -> Answered:
+    margin = round(said.margin, 3) if task.candidates else None
+    return Answered(task.name, condition, question.key, question.text, question.right, said.reply, margin)
+
+
+def _rows(title: str, results: Sequence[TaskResult]) -> list[str]:
+    columns = [figure.name for figure in results[0].score.figures]
+    cells = [[str(figure) for figure in result.score.figures] for result in results]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    left = max(len(title), *(len(result.condition) for result in results))
+    heads = [title, *(result.condition for result in results)]
+    return [
+        f"{head:<{left}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        for head, row in zip(heads, [columns, *cells], strict=True)
+    ]

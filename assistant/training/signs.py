@@ -66,18 +66,20 @@ class Signs:
 
     name = "signs"
 
-    def __init__(self, store: DataStore, languages: Sequence[Language]) -> None:
+    def __init__(self, store: DataStore, languages: Sequence[Language], *, misread: bool = True) -> None:
         """Look up the fonts.
 
         Args:
             store: Of the training data.
             languages: Of the conversations and the writing, each as often; Chinese needs its font.
+            misread: Whether the reader of some signs errs, as readers do; else the evidence is what is written.
 
         Raises:
             WeightsMissingError: There is no font for a language.
         """
         self._fonts = {language: fonts(store, language) for language in languages}
         self._languages = tuple(languages)
+        self._misread = misread
         self.licence = "drawn by this project, with fonts under their own licences"
 
     def sample(self, number: int, *, seed: int, split: Split) -> Sample:
@@ -93,7 +95,7 @@ class Signs:
         else:
             writing = _writing(rng, language, split)
             draw_board(canvas, writing.lines, rng.choice(self._fonts[language]), rng)
-            read = _as_read(writing.lines, rng)
+            read = _as_read(writing.lines, rng) if self._misread else writing.lines
             asked = list(_questions(writing, read, wording, rng, split))
         evidence = Evidence(*size_px, text_lines=read)
         key = f"{self.name}/{split}/{seed}/{number}"

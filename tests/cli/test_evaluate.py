@@ -3,8 +3,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import PIL.Image
-
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
@@ -28,12 +26,3 @@ def test_a_folder_of_data_holds_the_cases_or_the_sentences(assistant: Run, tmp_p
     (tmp_path / "sentences.jsonl").write_text("\n".join(map(json.dumps, rows)))
     voice = json.loads(assistant("eval", "voice", "--data", tmp_path, "--json").stdout)
     assert (voice["error_rate"], len(voice["sentences"])) == (0.0, 2)
-
-
-def test_ones_own_photos_are_named(assistant: Run, tmp_path: Path) -> None:
-    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "tench.png")
-    (tmp_path / "manifest.jsonl").write_text('{"path": "tench.png", "class_index": 0}')
-    result = json.loads(assistant("eval", "vision", "--data", tmp_path, "--json").stdout)
-    assert result["photos"] == [{"path": "tench.png", "name": "tench", "reported": ["cat"]}]
-    assert (result["named"], result["first_right"], result["baseline"]) == (1.0, 0.0, 1.0)
-    assert b"WRONG tench.png: tench -> cat" in assistant("eval", "vision", "--data", tmp_path, "--verbose").stdout

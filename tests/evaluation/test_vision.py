@@ -3,42 +3,68 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import PIL.Image
-import pytest
+import numpy as np
 
-from assistant.errors import ConfigError, FileMissingError
-from assistant.evaluation.vision import evaluate_vision
+from assistant.dialogue.compose import Manner
+from assistant.dialogue.manager import DialogueOptions
+from assistant.evaluation.closed import presence
+from assistant.evaluation.conditions import CONDITIONS
+from assistant.evaluation.subject import Subject
+from assistant.evaluation.task import Question
+from assistant.evaluation.vision import VisionReport, evaluate_vision
 from assistant.testing import ScriptedVision
-
-TENCH, GOLDFISH = 0, 1
-
-
-def written(folder: Path, classes: list[object]) -> Path:
-    """A manifest of pictures of these classes, each of another colour."""
-    for number in range(len(classes)):
-        PIL.Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
-    rows = [{"path": f"{number}.png", "class_index": index} for number, index in enumerate(classes)]
-    (folder / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return folder
+from assistant.types import Image
+from tests.evaluation.scripted_sight import ScriptedSight
 
 
-async def test_the_shares_stand_beside_the_commonest_name(tmp_path: Path) -> None:
-    result = await evaluate_vision(ScriptedVision("tench"), written(tmp_path, [TENCH, GOLDFISH, GOLDFISH, GOLDFISH]))
-    assert (result.named, result.first_right, result.any_right, result.right_of_named) == (1.0, 0.25, 0.25, 0.25)
-    assert result.baseline == 0.75
-    assert "WRONG 1.png: goldfish -> tench" in result.table(verbose=True)
-    assert "WRONG" not in result.table()
+def question(name: str, right: str) -> Question:
+    return Question(name, Image(np.zeros((4, 4, 3), np.uint8), name), "Is it a dog?", (right,))
 
 
-async def test_a_folder_without_a_manifest_or_its_photos_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileMissingError, match=r"manifest\.jsonl"):
-        await evaluate_vision(ScriptedVision(), tmp_path)
-    (written(tmp_path, [TENCH]) / "0.png").unlink()
-    with pytest.raises(FileMissingError, match=r"0\.png"):
-        await evaluate_vision(ScriptedVision(), tmp_path)
+async def reported(*, sees: bool = True) -> VisionReport:
+    """Of a model that knows a dog when it sees one."""
+    model = ScriptedSight(lambda shown, text: "Yes." if shown.startswith("dog") else "No.", sees=sees)
+    subject = Subject(model, ScriptedVision(), lambda fusion: DialogueOptions((), Manner(fusion)))
+    asked = [question("dog", "yes"), question("cat", "no")] * 20
+    return await evaluate_vision(subject, [presence(asked)], CONDITIONS.values())
 
 
-@pytest.mark.parametrize("index", [-1, 1000, "tench", None])
-async def test_a_class_that_imagenet_does_not_have_is_named_with_its_line(tmp_path: Path, index: object) -> None:
-    with pytest.raises(ConfigError, match="line 2 of .*class_index"):
-        await evaluate_vision(ScriptedVision(), written(tmp_path, [TENCH, index]))
+async def test_what_is_right_blind_or_of_another_picture_stands_beside() -> None:
+    report = await reported()
+    right = {result.condition: result.score.figures[0].value for result in report.results}
+    assert right == {"tokens+evidence": 1.0, "tokens": 1.0, "evidence": 0.5, "blind": 0.5, "shuffled": 0.0}
+    assert all(result.questions == 40 for result in report.results)
+    lines = report.table().splitlines()
+    assert lines[2].startswith("presence (40)")
+    assert [line.split()[0] for line in lines[3:8]] == list(CONDITIONS)
+    assert lines[3].split()[1:3] == ["100.0", "±4.4"]
+
+
+async def test_a_blind_model_is_asked_what_it_can_be_asked() -> None:
+    assert [result.condition for result in (await reported(sees=False)).results] == ["evidence", "blind", "shuffled"]
+
+
+async def test_replies_are_kept_in_order_for_a_person_to_read(tmp_path: Path) -> None:
+    report = await reported()
+    report.save_replies(tmp_path / "replies.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "replies.jsonl").read_text().splitlines()]
+    assert len(rows) == 5 * 40
+    assert rows[1] == {
+        "task": "presence",
+        "condition": "tokens+evidence",
+        "picture": "cat",
+        "question": "Is it a dog? Answer yes or no.",
+        "right": ["no"],
+        "reply": "No.",
+        "margin": -1.0,
+    }
+    assert json.loads(json.dumps(report.to_dict()))["results"][0]["score"]["figures"][0]["name"] == "accuracy"
+
+
+async def test_progress_counts_to_the_end() -> None:
+    told: list[tuple[int, int]] = []
+    subject = Subject(ScriptedSight(lambda shown, text: "No"), ScriptedVision(), lambda fusion: DialogueOptions((), Manner(fusion)))
+    tasks = [presence([question("dog", "yes")]), presence([question("cat", "no")] * 2)]
+    conditions = [CONDITIONS["tokens"], CONDITIONS["blind"]]
+    await evaluate_vision(subject, tasks, conditions, progress=lambda what, done, total: told.append((done, total)))
+    assert told == [(0, 6), (1, 6), (2, 6), (4, 6), (6, 6)]

@@ -29,6 +29,12 @@ def test_answers_quote_the_evidence(store: DataStore) -> None:
     assert 10 < unread < 80
 
 
+def test_a_reader_that_never_errs_reads_every_board(store: DataStore) -> None:
+    signs = Signs(store, ("en",), misread=False)
+    tasks = {exchange.task for number in range(100) for exchange in signs.sample(number, seed=0, split="held-out").exchanges}
+    assert tasks == {"read"}
+
+
 def test_what_is_written_in_training_is_not_in_the_held_out_signs(store: DataStore) -> None:
     signs = Signs(store, ("en",))
     read = {
