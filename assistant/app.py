@@ -6,7 +6,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -34,6 +34,7 @@ from assistant.engines import (
     model_languages,
 )
 from assistant.errors import (
+    AssistantError,
     ConfigError,
     InputError,
     InvalidTextError,
@@ -354,14 +355,32 @@ class AsyncAssistant:
                 async for _ in pieces:
                     pass
         if pictures:
-            await self._vision.get()
-            blank = Image(np.zeros((64, 64, 3), np.uint8), "")
-            await asyncio.to_thread(model.count_tokens, [Message("user", "", (blank,) if model.sees else ())])
+            await self._look([Image(np.zeros((64, 64, 3), np.uint8), "")])
         if speech:
             await self._recognizer.get()
             hello_aloud = [piece async for piece in self.say("Hello there, this is a test.", language="en")]
             if hello_aloud:
                 await self._recognizer.transcribe(Audio.join(hello_aloud))
+
+    async def look_ahead(self, images: Sequence[ImageSource]) -> None:
+        """Begin to look at pictures that a coming turn will show, so that it starts sooner; returns at once.
+
+        What is wrong with them is told by the turn.
+        """
+
+        async def look() -> None:
+            with suppress(AssistantError):
+                await self._look(await self._images(images))
+
+        task = asyncio.create_task(look())
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
+
+    async def _look(self, images: Sequence[Image]) -> None:
+        model, _ = await asyncio.gather(self._language_model.get(), self._vision.get())
+        await asyncio.gather(*(self._vision.encode(image) for image in images))
+        if model.sees:
+            await asyncio.to_thread(model.count_tokens, [Message("user", "", tuple(images))])
 
     async def _manager(self, turn: Turn | None = None, *, day: date | None = None) -> DialogueManager:
         settings = self.settings

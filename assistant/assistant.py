@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -53,6 +53,10 @@ class Assistant:
     def warm(self, *, speech: bool = True, pictures: bool = False) -> None:
         """Load the engines and run each once; see `AsyncAssistant.warm`."""
         self._run(self._inner.warm(speech=speech, pictures=pictures))
+
+    def look_ahead(self, images: Sequence[ImageSource]) -> None:
+        """Begin to look at pictures that a coming turn will show; see `AsyncAssistant.look_ahead`. Returns at once."""
+        self._run(self._inner.look_ahead(images))
 
     def ask(self, text: str = "", **given: Unpack[TurnArguments]) -> Reply:
         """The answer to one turn; see `AsyncAssistant.ask`."""

@@ -122,6 +122,20 @@ class LanguageModel(Protocol):
 
 
 @runtime_checkable
+class ReadAheadModel(LanguageModel, Protocol):
+    """A language model that can read the beginning of a prompt before the rest of it is known."""
+
+    async def warm_up(self, messages: Sequence[Message]) -> None:
+        """Read the messages, so that prompts that begin with them start sooner.
+
+        Raises:
+            ContextLengthError: They do not fit.
+            GenerationError: The model failed.
+        """
+        ...
+
+
+@runtime_checkable
 class AttentiveModel(LanguageModel, Protocol):
     """A language model that can tell where it looks. Most cannot."""
 
@@ -182,7 +196,7 @@ class MemoryStore(Protocol):
         ...
 
     async def images(self, sha256s: Iterable[str]) -> Mapping[str, Image]:
-        """Pictures of earlier turns by sha256, without those that are gone. Their pixels may be read only when they are asked for."""
+        """Pictures of earlier turns by sha256, without those that are gone. Their pixels may be read when they are asked for."""
         ...
 
     async def sessions(self, *, limit: int) -> tuple[SessionSummary, ...]:

@@ -2,6 +2,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from assistant.errors import (
     TextTooLongError,
     UnsupportedMediaError,
 )
-from assistant.testing import SCRIPTED
-from assistant.types import Audio, TextDelta
+from assistant.testing import SCRIPTED, ScriptedVision
+from assistant.types import Audio, Image, Sight, TextDelta
 
 
 @pytest.fixture
@@ -131,6 +132,35 @@ async def test_closing_the_async_stream_interrupts_the_turn(async_assistant: Asy
                 break
     (turn,) = await async_assistant.history("alice")
     assert turn.status == "interrupted"
+
+
+@dataclass
+class NoticedVision(ScriptedVision):
+    """Tells when it looks."""
+
+    looks: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def encode(self, image: Image) -> Sight:
+        self.looks.set()
+        return await super().encode(image)
+
+
+EYES = NoticedVision()
+
+
+def eyes(settings: Settings) -> NoticedVision:
+    return EYES
+
+
+async def test_pictures_may_be_looked_at_ahead_of_their_turn_and_bad_ones_are_told_in_it(settings: Settings) -> None:
+    watched = settings.model_copy(update={"vision": settings.vision.model_copy(update={"engine": f"{__name__}:eyes"})})
+    async with AsyncAssistant(watched) as assistant:
+        await assistant.look_ahead([b"no picture"])
+        await assistant.look_ahead([photo()])
+        await asyncio.wait_for(EYES.looks.wait(), 10)
+        with pytest.raises(UnsupportedMediaError):
+            await assistant.ask("What is this?", images=[b"no picture"])
+        assert (EYES.seen[0].width_px, EYES.seen[0].height_px) == (8, 6)
 
 
 async def test_warming_up_loads_every_engine_that_is_asked_for(settings: Settings) -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from assistant.dialogue.clauses import ClauseSplitter
 from assistant.dialogue.compose import BLOCK_TURNS, Manner, Percept, compose, shown_again
 from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, UnsupportedLanguageError, VisionError
-from assistant.protocols import LanguageModel, MemoryStore, Send, SpeechRecognizer, SpeechSynthesizer, VisionEncoder
+from assistant.protocols import (
+    LanguageModel,
+    MemoryStore,
+    ReadAheadModel,
+    Send,
+    SpeechRecognizer,
+    SpeechSynthesizer,
+    VisionEncoder,
+)
 from assistant.types import (
     AudioDelta,
     Evidence,
@@ -121,14 +129,14 @@ class DialogueManager:
             AssistantError: The model or the store failed; what the user said is stored.
         """
         progress = _Progress(self._clock(), self._clock)
-        transcript, seen = await self._perceive(turn, send, progress)
+        history = await self._memory.history(turn.session_id, limit=self._options.remembered_turns)
+        transcript, seen = await self._perceive(turn, history, send, progress)
         evidence = tuple(item for _, item in seen)
         # a picture that could not be seen is no part of the conversation: nothing could ever be said about it
         turn = replace(turn, images=tuple(image for image, _ in seen))
         percept = _percept(turn, transcript, evidence)
         language = turn.language or (transcript.language if transcript and transcript.text else "")
         language = language or self._identify_language(turn.text)
-        history = await self._memory.history(turn.session_id, limit=self._options.remembered_turns)
         prompt = await self.prompt(history, percept)
         known = self._options.model_languages
         if known is not None and language not in known:
@@ -163,9 +171,12 @@ class DialogueManager:
         await send(TurnCompleted(reply))
 
     async def _perceive(
-        self, turn: Turn, send: Send, progress: _Progress
+        self, turn: Turn, history: tuple[StoredTurn, ...], send: Send, progress: _Progress
     ) -> tuple[Transcript | None, tuple[tuple[Image, Evidence], ...]]:
-        """What was heard, and the pictures that were seen with what is in them."""
+        """What was heard, and the pictures that were seen with what is in them.
+
+        Meanwhile the language model reads what comes before: the conversation and the pictures themselves.
+        """
 
         async def hear() -> Transcript | None:
             if turn.audio is None:
@@ -188,11 +199,20 @@ class DialogueManager:
             async with asyncio.TaskGroup() as group:
                 hearing = group.create_task(hear())
                 seeing = [group.create_task(see(i, image)) for i, image in enumerate(turn.images)]
+                if turn.audio is not None or turn.images:
+                    group.create_task(self._read_ahead(history, Percept("", (), turn.images)))
         except* AssistantError as failures:
             raise _first(failures) from failures
         if seeing:
             progress.mark("see")
         return hearing.result(), tuple(seen for task in seeing if (seen := task.result()) is not None)
+
+    async def _read_ahead(self, history: tuple[StoredTurn, ...], percept: Percept) -> None:
+        model = self._language_model
+        if isinstance(model, ReadAheadModel):
+            with suppress(AssistantError):  # what is wrong is told when the whole prompt is read
+                prompt = await self.prompt(history, percept)
+                await model.warm_up(prompt.messages)
 
     async def prompt(self, history: tuple[StoredTurn, ...], percept: Percept) -> Prompt:
         """What the language model is given for a turn after these.

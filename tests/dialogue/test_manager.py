@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -196,6 +196,39 @@ async def test_a_model_that_sees_is_shown_earlier_pictures_again_as_far_as_they_
     third = desk.language_model.prompts[2].messages[1]
     assert third.text == first.text
     assert [(number, image.sha256) for number, image in third.numbered] == [(2, other.sha256)]
+
+
+class Reading(ScriptedLanguageModel):
+    """Notes what it read ahead, and fails at it if told to."""
+
+    def __init__(self, error: GenerationError | None = None) -> None:
+        super().__init__(sees=True)
+        self.ahead: list[tuple[Message, ...]] = []
+        self.error = error
+
+    async def warm_up(self, messages: Sequence[Message]) -> None:
+        self.ahead.append(tuple(messages))
+        if self.error is not None:
+            raise self.error
+
+
+async def test_while_a_turn_is_heard_and_seen_the_model_reads_what_comes_before(desk: Desk) -> None:
+    desk.options = replace(desk.options, manner=Manner("hybrid"))
+    desk.language_model = model = Reading()
+    await desk.respond(turn("Hello"))
+    assert model.ahead == []
+    await desk.respond(turn("What is this?", number=2, images=(PHOTO,)))
+    (ahead,) = model.ahead
+    assert ahead[:-1] == model.prompts[1].messages[:-1]
+    assert (ahead[-1].text, ahead[-1].numbered) == ("", model.prompts[1].messages[-1].numbered)
+    await desk.respond(turn(number=3, audio=SPEECH))
+    assert [message.text for message in model.ahead[1]] == [message.text for message in model.prompts[2].messages[:-1]] + [""]
+
+
+async def test_a_model_that_fails_to_read_ahead_may_still_answer(desk: Desk) -> None:
+    desk.language_model = Reading(GenerationError("not now"))
+    await desk.respond(turn("What is this?", images=(PHOTO,)))
+    assert isinstance(desk.events[-1], TurnCompleted)
 
 
 async def test_a_turn_that_is_still_open_elsewhere_is_not_shown_to_the_model(desk: Desk) -> None:
