@@ -71,7 +71,7 @@ class LowRankChanges(nn.Module):
         """The products of matrices that lie one below the other, with their changes.
 
         Args:
-            products_MC: Of the frozen matrices.
+            products_MC: Of the frozen matrices; is changed in place.
             inputs_MD: What they were multiplied with.
             layer: Of the decoder.
             parts: The matrices' names and rows, from the first to the last.
@@ -87,7 +87,7 @@ class LowRankChanges(nn.Module):
         ]
         diagonal_CR: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
         up_CR = (diagonal_CR * (self.alpha / self.rank)).to(inputs_MD.dtype)
-        return torch.addmm(products_MC, low_MR, up_CR.T)
+        return products_MC.addmm_(low_MR, up_CR.T)
 
     @torch.no_grad()
     def exported(self) -> dict[str, Tensor]:

@@ -89,8 +89,8 @@ class TrainableDecoder:
             mixed_MC = self._attend(qkv_MC, turns_M1W, prefix, batch, masks)
             stream_MD = stream_MD + self._linear("output", layer, index, mixed_MC, changes)
             inputs_MD = self._norm(stream_MD, layer["ffn_norm"])
-            gate_MC, up_MC = self._linear("gate_up", layer, index, inputs_MD, changes).chunk(2, dim=1)
-            stream_MD = stream_MD + self._linear("down", layer, index, functional.silu(gate_MC) * up_MC, changes)
+            gated_MC = _Gate.apply(self._linear("gate_up", layer, index, inputs_MD, changes))  # type: ignore[no-untyped-call]
+            stream_MD = stream_MD + self._linear("down", layer, index, gated_MC, changes)
         return self._norm(stream_MD[prefix:], self._norm_D).view(batch, length, width)
 
     def logits(self, stream_ND: Tensor) -> Tensor:
@@ -124,9 +124,7 @@ class TrainableDecoder:
         config = self.config
         heads, groups, width = config.heads, config.key_value_heads, config.head_width
         qkv_MHW = qkv_MC.view(len(qkv_MC), heads + 2 * groups, width)
-        rotated_MHW: Tensor = _Rotation.apply(qkv_MHW[:, : heads + groups], turns_M1W)  # type: ignore[no-untyped-call]
-        query_MHW, key_MHW = torch.split(rotated_MHW, [heads, groups], dim=1)
-        value_MHW = qkv_MHW[:, heads + groups :]
+        query_MHW, key_MHW, value_MHW = _Rotation.apply(qkv_MHW, turns_M1W, heads, groups)  # type: ignore[no-untyped-call]
 
         def rows(part_MHW: Tensor) -> Tensor:
             """Of the conversations, (B, H, T, W)."""
@@ -148,10 +146,10 @@ class TrainableDecoder:
         """Attention, (B · T, H · W). Heads that share keys are more rows of one product."""
         batch, heads, length, width = query_BHTW.shape
         groups = key_BGSW.shape[1]
-        query = query_BHTW.reshape(batch * groups, heads // groups * length, width)
+        query = query_BHTW.mul(1 / math.sqrt(width)).reshape(batch * groups, heads // groups * length, width)
         key, value = key_BGSW.reshape(batch * groups, -1, width), value_BGSW.reshape(batch * groups, -1, width)
         mask = mask_TS.repeat(heads // groups, 1)[None].expand(batch * groups, -1, -1)
-        scores = torch.baddbmm(mask, query, key.transpose(1, 2), alpha=1 / math.sqrt(width))
+        scores = torch.baddbmm(mask, query, key.transpose(1, 2))
         mixed = torch.bmm(scores.softmax(dim=-1), value)
         return mixed.view(batch, heads, length, width).transpose(1, 2).reshape(batch * length, heads * width)
 
@@ -187,17 +185,42 @@ class _RootMeanSquareNorm(torch.autograd.Function):
 
 
 class _Rotation(torch.autograd.Function):
-    """Rotary positions on pairs that lie side by side; computed in float32."""
+    """Queries and keys at their positions, and values. Rotary pairs lie side by side and are turned in float32."""
 
     @staticmethod
-    def forward(ctx: Any, heads_MHW: Tensor, turns_M1W: Tensor) -> Tensor:
+    def forward(ctx: Any, qkv_MHW: Tensor, turns_M1W: Tensor, heads: int, groups: int) -> tuple[Tensor, Tensor, Tensor]:
         ctx.save_for_backward(turns_M1W)
-        return _turned(heads_MHW, turns_M1W)
+        ctx.turned = heads + groups
+        turned_MHW = _turned(qkv_MHW[:, : heads + groups], turns_M1W)
+        return turned_MHW[:, :heads].clone(), turned_MHW[:, heads:].clone(), qkv_MHW[:, heads + groups :].clone()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (turns_M1W,) = ctx.saved_tensors
-        return _turned(gradients[0], turns_M1W.conj()), None
+        gradient_MHW = torch.cat(gradients, dim=1)
+        gradient_MHW[:, : ctx.turned] = _turned(gradient_MHW[:, : ctx.turned], turns_M1W.conj())
+        return gradient_MHW, None, None, None
+
+
+class _Gate(torch.autograd.Function):
+    """SiLU of the first half times the second. Torch's own would fill two gradients of full width with zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, gate_up_MC: Tensor) -> Tensor:
+        ctx.save_for_backward(gate_up_MC)
+        gate_MC, up_MC = gate_up_MC.chunk(2, dim=1)
+        return functional.silu(gate_MC).mul_(up_MC)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gate_up_MC,) = ctx.saved_tensors
+        (gradient_MC,) = gradients
+        gate_MC, up_MC = gate_up_MC.chunk(2, dim=1)
+        result_MC = torch.empty_like(gate_up_MC)
+        to_gate_MC, to_up_MC = result_MC.chunk(2, dim=1)
+        to_gate_MC.copy_(torch.ops.aten.silu_backward(gradient_MC * up_MC, gate_MC))
+        torch.mul(functional.silu(gate_MC), gradient_MC, out=to_up_MC)
+        return result_MC
 
 
 def _turned(heads_MHW: Tensor, turns_M1W: Tensor) -> Tensor:
