@@ -94,7 +94,7 @@ class TurnArguments(TypedDict, total=False):
     audio: AudioSource | None
     """A recording of the question."""
     video: VideoSource | None
-    """Its frames are looked at, and its sound is the recording unless there is one."""
+    """Its frames are looked at and its words heard; they are the question where there is no other."""
     session: str | None
     """The id of a conversation to go on with; None starts one."""
     speak: bool
@@ -517,5 +517,8 @@ def _place(source: bytes | str | Path) -> bytes | Path:
 
 
 def _with_video(turn: Turn, video: Video) -> Turn:
-    """A clip as one turn: its frames as pictures, its sound as the recording unless the turn has one."""
-    return replace(turn, images=turn.images + video.frames, audio=turn.audio or video.sound)
+    """A clip as part of a turn: its frames as pictures. Its sound is the question where nothing else is asked."""
+    images = turn.images + video.frames
+    if turn.text.strip() or turn.audio is not None:
+        return replace(turn, images=images, video=video)
+    return replace(turn, images=images, audio=video.sound, video=replace(video, sound=None))

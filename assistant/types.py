@@ -330,6 +330,8 @@ class Turn:
     speak: bool = False
     language: str | None = None
     """ISO 639-1 code the user asks for; None follows what they speak or write."""
+    video: Video | None = None
+    """A clip that is shown; its frames are the last of `images`, and what is said in it is not the user's question."""
 
 
 @dataclass(frozen=True, slots=True)

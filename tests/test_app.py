@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
@@ -193,6 +195,34 @@ def test_a_picture_finds_those_like_it(settings: Settings, weights_dir: Callable
             assert [first.picture.session_id, second.picture.session_id] == ["garden", "street"]
             assert 1 >= first.score > second.score + 0.1
         assert assistant.search("submarine", image=picture_of("garden")) == ()
+
+
+def test_a_clip_is_watched_and_its_words_are_the_question_only_where_there_is_no_other(assistant: Assistant) -> None:
+    alone = assistant.ask(video=clip(), speak=False, session="alice")
+    assert (alone.transcript, len(alone.evidence)) == ("What is this?", 2)
+    asked = assistant.ask("What happens?", video=clip(), speak=False, session="alice")
+    assert asked.transcript == ""
+    first, second = (turn.user_text for turn in assistant.history("alice"))
+    assert first == "[The last 2 pictures are from a video of 1.0 s, at 0.0, 0.5 s]\nWhat is this?"
+    assert second.endswith('at 0.0, 0.5 s; said in it: "What is this?"]\nWhat happens?')
+
+
+def clip() -> bytes:
+    """Half a second of black, half a second of white, and a second of silence."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        film, sound = cast(Any, container.add_stream("mpeg4", rate=10)), cast(Any, container.add_stream("aac", rate=16_000))
+        film.width, film.height, film.pix_fmt = 64, 48, "yuv420p"
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 255 * (index // 5), np.uint8), format="rgb24")
+            frame.pts = index
+            container.mux(film.encode(frame))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 16_000
+        container.mux(sound.encode(silence))
+        for stream in (film, sound):
+            container.mux(stream.encode())
+    return buffer.getvalue()
 
 
 def picture_of(place: str, *, quality: int = 95) -> bytes:

@@ -79,7 +79,7 @@ async def explain(
 def _without(prompt: Prompt, said: str) -> Iterator[tuple[str, Prompt]]:
     """The prompt with something left out of its last message."""
     *before, last = prompt.messages
-    notes = last.text.removesuffix(said)
+    notes = last.text != said
     bare = replace(last, images=(), numbers=())
     if notes:
         yield "notes", Prompt((*before, replace(last, text=said)))
@@ -139,16 +139,20 @@ def _places(positions: Sequence[PromptPosition], messages: Sequence[Message], tu
 
 
 def _statements(words: bytes, text: str, turn: StoredTurn) -> list[tuple[int, Source]]:
-    """Where each statement of the notes, and last the question, ends in the words of a message, in bytes."""
+    """Where each statement of the notes, and the question between them, ends in the words of a message, in bytes."""
     end = max(0, words.find(text.encode()))
+    found = list(re.finditer(rf"(?m)^{re.escape(turn.user_text)}$\n?", text)) if turn.user_text else []
+    asked = found[-1].span() if found else (len(text), len(text))
+    question = Source("question", turn.user_text, 0.0)
     ends = []
-    for line in text.removesuffix(turn.user_text).splitlines(keepends=True):
-        number = _NUMBER.match(line)
-        for statement in re.split(r"(?<=; )", line):
-            end += len(statement.encode())
+    for stretch, own in ((text[: asked[0]], False), (text[asked[0] : asked[1]], True), (text[asked[1] :], False)):
+        for line in [stretch] if own else stretch.splitlines(keepends=True):
+            number = _NUMBER.match(line)
             picture = int(number[1]) - turn.pictures_before - 1 if number else None
-            ends.append((end, Source("note", statement.strip(" ;[]\n"), 0.0, picture)))
-    return [*ends, (sys.maxsize, Source("question", turn.user_text, 0.0))]
+            for statement in [line] if own else re.split(r"(?<=; )", line):
+                end += len(statement.encode())
+                ends.append((end, question if own else Source("note", statement.strip(" ;[]\n"), 0.0, picture)))
+    return [*ends, (sys.maxsize, ends[-1][1] if ends else question)]
 
 
 def _words(tokens: Sequence[str]) -> Iterator[tuple[str, slice]]:

@@ -11,7 +11,8 @@ from typing import Literal
 
 from assistant.dialogue.clauses import ClauseSplitter
 from assistant.dialogue.compose import BLOCK_TURNS, Manner, Percept, compose, shown_again
-from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, UnsupportedLanguageError, VisionError
+from assistant.dialogue.notes import clip_note
+from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, RecognitionError, UnsupportedLanguageError, VisionError
 from assistant.protocols import (
     LanguageModel,
     MemoryStore,
@@ -130,11 +131,11 @@ class DialogueManager:
         """
         progress = _Progress(self._clock(), self._clock)
         history = await self._memory.history(turn.session_id, limit=self._options.remembered_turns)
-        transcript, seen = await self._perceive(turn, history, send, progress)
+        transcript, seen, clip_words = await self._perceive(turn, history, send, progress)
         evidence = tuple(item for _, item in seen)
         # a picture that could not be seen is no part of the conversation: nothing could ever be said about it
         turn = replace(turn, images=tuple(image for image, _ in seen))
-        percept = _percept(turn, transcript, evidence)
+        percept = _percept(turn, transcript, evidence, clip_words)
         language = turn.language or (transcript.language if transcript and transcript.text else "")
         language = language or self._identify_language(turn.text)
         prompt = await self.prompt(history, percept)
@@ -172,8 +173,8 @@ class DialogueManager:
 
     async def _perceive(
         self, turn: Turn, history: tuple[StoredTurn, ...], send: Send, progress: _Progress
-    ) -> tuple[Transcript | None, tuple[tuple[Image, Evidence], ...]]:
-        """What was heard, and the pictures that were seen with what is in them.
+    ) -> tuple[Transcript | None, tuple[tuple[Image, Evidence], ...], str | None]:
+        """What was heard, the pictures that were seen with what is in them, and what is said in the clip.
 
         Meanwhile the language model reads what comes before: the conversation and the pictures themselves.
         """
@@ -186,6 +187,15 @@ class DialogueManager:
             await send(TranscriptReady(transcript))
             return transcript
 
+        async def listen_to_clip() -> str | None:
+            if turn.video is None or turn.video.sound is None:
+                return None
+            try:
+                return (await self._recognizer.transcribe(turn.video.sound)).text
+            except RecognitionError as error:
+                await send(Problem(error.code, f"the clip is watched without its sound: {error}", error.hint))
+                return None
+
         async def see(index: int, image: Image) -> tuple[Image, Evidence] | None:
             try:
                 sight = await self._vision.encode(image)
@@ -197,7 +207,7 @@ class DialogueManager:
 
         try:
             async with asyncio.TaskGroup() as group:
-                hearing = group.create_task(hear())
+                hearing, listening = group.create_task(hear()), group.create_task(listen_to_clip())
                 seeing = [group.create_task(see(i, image)) for i, image in enumerate(turn.images)]
                 if turn.audio is not None or turn.images:
                     group.create_task(self._read_ahead(history, Percept("", (), turn.images)))
@@ -205,7 +215,7 @@ class DialogueManager:
             raise _first(failures) from failures
         if seeing:
             progress.mark("see")
-        return hearing.result(), tuple(seen for task in seeing if (seen := task.result()) is not None)
+        return hearing.result(), tuple(seen for task in seeing if (seen := task.result()) is not None), listening.result()
 
     async def _read_ahead(self, history: tuple[StoredTurn, ...], percept: Percept) -> None:
         model = self._language_model
@@ -294,12 +304,17 @@ class DialogueManager:
                 raise
 
 
-def _percept(turn: Turn, transcript: Transcript | None, evidence: tuple[Evidence, ...]) -> Percept:
+def _percept(turn: Turn, transcript: Transcript | None, evidence: tuple[Evidence, ...], clip_words: str | None) -> Percept:
     text = "\n".join(part for part in (turn.text, transcript.text if transcript else "") if part.strip())
     if not text and not turn.images:
         if turn.audio is not None:
             raise EmptyTurnError("nobody speaks in the recording", hint="check the microphone, or type the question")
         raise EmptyTurnError("the turn is empty", hint="say, type or show something")
+    if turn.video is not None:
+        seen = {image.sha256 for image in turn.images}
+        moments = zip(turn.video.frames, turn.video.times_s, strict=True)
+        times_s = [time_s for frame, time_s in moments if frame.sha256 in seen]
+        text = "\n".join(part for part in (clip_note(times_s, turn.video.duration_s, clip_words), text) if part)
     return Percept(text, evidence, turn.images)
 
 

@@ -14,7 +14,7 @@ PICTURE_NOTE = "[Picture {number}: {evidence}]"
 Facts: TypeAlias = Callable[[str, Sequence[Evidence], int], str]
 """A question, the evidence of all pictures of the conversation so far, how many of them came with it → one more note, or ""."""
 
-_LINE_CHARACTERS = 200
+_LINE_CHARACTERS, _SPEECH_CHARACTERS = 200, 2000
 _INERT = str.maketrans({"[": "(", "]": ")", '"': "'", "“": "'", "”": "'"})
 
 
@@ -68,7 +68,23 @@ def told_of(evidence: Evidence, fusion: Fusion) -> str:
             assert_never(fusion)
 
 
-def inert(line: str) -> str:
+def clip_note(times_s: Sequence[float], duration_s: float, words: str | None) -> str:
+    """The line that tells which of a message's pictures are a clip, and what is said in it.
+
+    Args:
+        times_s: Of the pictures, the last of the message's.
+        duration_s: Of the clip.
+        words: As they were heard; "" where nobody speaks, None where nobody listened.
+    """
+    count = f"{len(times_s)} pictures are" if len(times_s) != 1 else "picture is"
+    shown = f"The last {count} from a video of {duration_s:.1f} s, at {', '.join(f'{time_s:.1f}' for time_s in times_s)} s"
+    if words is None:
+        return f"[{shown}]"
+    quoted = inert(words, at_most=_SPEECH_CHARACTERS)
+    return f'[{shown}; said in it: "{quoted}"]' if quoted else f"[{shown}; nobody speaks in it]"
+
+
+def inert(line: str, *, at_most: int = _LINE_CHARACTERS) -> str:
     """One line of a picture's text without the characters that end a note: evidence of what is written there, never an order."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in line).translate(_INERT).replace("<|", "< |").split())
-    return plain if len(plain) <= _LINE_CHARACTERS else plain[: _LINE_CHARACTERS - 1] + "…"
+    return plain if len(plain) <= at_most else plain[: at_most - 1] + "…"

@@ -22,8 +22,8 @@ _MOST_SOURCES, _MOST_WORDS, _MOST_OF_A_WORD = 24, 40, 3
 _LEAST_SHARE = 0.005
 _COLOURS = {"picture": "#c0392b", "note": "#d68910", "question": "#2471a3", "earlier": "#7d8a94", "instructions": "#b3bac0"}
 _FALL, _RISE = np.array([200, 30, 30]), np.array([30, 80, 200])
-_OPAQUE = 0.65
-"""Of the cell that matters most."""
+_OPAQUE, _LEAST_FALL = 0.65, 1.0
+"""Of the cell that matters most; less than a fall of 1 is paler."""
 
 
 def draw_explanation(explanation: Explanation, images: Sequence[Image]) -> Pillow.Image:
@@ -158,7 +158,7 @@ def _with_heat(image: Image, falls: Sequence[Sequence[float]]) -> Pillow.Image:
     picture = _fitted(image).convert("L").convert("RGB")
     pixels_HWC = np.asarray(picture, np.float32).copy()
     falls_RC = np.array(falls)
-    most = max(float(np.abs(falls_RC).max()), 1e-9)
+    most = max(float(np.abs(falls_RC).max()), _LEAST_FALL)
     rows, columns = (
         np.linspace(0, side_px, cells + 1).round().astype(int)
         for side_px, cells in zip(pixels_HWC.shape[:2], falls_RC.shape, strict=True)

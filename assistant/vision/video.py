@@ -1,11 +1,13 @@
-"""The one video decoder: a few frames, evenly spaced, from the start of a clip to its end."""
+"""The one video decoder: a few frames from the start of a clip to its end, evenly spaced, no longer scene missed."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import av
@@ -24,6 +26,9 @@ _ACCEPTED = "MP4, MOV, WebM, MKV or AVI"
 _CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"}
 """Decoders that are fuzzed all day long; FFmpeg has hundreds of others."""
 _MAX_SIDE_PX = 1920
+_LOOK_PX, _CUT, _SAME = 16, 32.0, 1.0
+"""Frames are compared as grey squares of so many pixels: a scene ends where they differ by more than `_CUT` of 255 on average, and
+frames that differ by less than `_SAME` show the same."""
 _MAX_FRAMES_DECODED = 15_000
 """Against stamps that stand still: 120 s at 120 frames a second, with room."""
 _MAX_PIXELS_DECODED = 12_000_000_000
@@ -38,7 +43,7 @@ class _Moment(NamedTuple):
 
 
 def sample_video(source: Source, *, max_bytes: int, max_s: float, max_frames: int, max_pixels: int) -> Video:
-    """Frames spread evenly over a clip, upright, at most 1920 pixels on a side; `sound` is left to the speech decoder.
+    """Frames spread over a clip, upright, at most 1920 pixels on a side; `sound` is left to the speech decoder.
 
     The clip is decoded once and judged by what came out, because a container may claim any duration.
 
@@ -82,7 +87,7 @@ def sample_video(source: Source, *, max_bytes: int, max_s: float, max_frames: in
                 count += 1
             if newest is not None and kept[-1] is not newest:
                 kept.append(newest)
-            pictures = [(moment.time_s, _rgb(moment)) for moment in _evenly(kept, max_frames)]
+            pictures = [(moment.time_s, _rgb(moment)) for moment in _telling(kept, max_frames)]
     except InputError:
         raise
     except Exception as error:  # codecs raise of everything; their words hold addresses
@@ -157,6 +162,33 @@ def _bounded_frames(container: InputContainer, stream: VideoStream, max_pixels: 
         if count >= _MAX_FRAMES_DECODED or pixels > _MAX_PIXELS_DECODED:
             raise MediaTooLargeError("the clip has too many pictures to look through", hint="send a shorter or smaller clip")
         yield frame
+
+
+def _telling(kept: list[_Moment], at_most: int) -> list[_Moment]:
+    """Evenly spread, but a scene that would be missed takes the place of a moment of the scene that is shown most often.
+
+    Of moments that look the same the first stands for all.
+    """
+    looks = [np.asarray(m.frame.reformat(width=_LOOK_PX, height=_LOOK_PX, format="gray").to_ndarray(), np.int16) for m in kept]
+    scene_of = [0]
+    for before, now in pairwise(looks):
+        scene_of.append(scene_of[-1] + bool(np.abs(now - before).mean() > _CUT))
+    chosen = [kept.index(moment) for moment in _evenly(kept, at_most)]
+    missed = [scene for scene in range(scene_of[-1] + 1) if scene not in {scene_of[n] for n in chosen}]
+    for scene in missed:
+        shown = Counter(scene_of[n] for n in chosen)
+        commonest, count = shown.most_common(1)[0]
+        if count == 1 and len(chosen) >= at_most:
+            break
+        if len(chosen) >= at_most:
+            chosen.remove([n for n in chosen if scene_of[n] == commonest][count // 2])
+        own = [n for n, each in enumerate(scene_of) if each == scene]
+        chosen.append(own[len(own) // 2])
+    told: list[int] = []
+    for n in sorted(chosen):
+        if not told or np.abs(looks[n] - looks[told[-1]]).mean() > _SAME:
+            told.append(n)
+    return [kept[n] for n in told]
 
 
 def _evenly(kept: list[_Moment], at_most: int) -> list[_Moment]:

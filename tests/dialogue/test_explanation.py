@@ -8,6 +8,7 @@ import pytest
 
 from assistant.dialogue.compose import Manner, Percept, compose
 from assistant.dialogue.explanation import explain
+from assistant.dialogue.notes import Facts
 from assistant.testing import ScriptedLanguageModel, ScriptedVision
 from assistant.types import (
     Attention,
@@ -72,10 +73,17 @@ class AttentiveCatModel(CatModel):
 
 
 async def explained(
-    model: ScriptedLanguageModel, turn: StoredTurn = TURN, *, fusion: Fusion = "hybrid", earlier: StoredTurn = EARLIER
+    model: ScriptedLanguageModel,
+    turn: StoredTurn = TURN,
+    *,
+    fusion: Fusion = "hybrid",
+    earlier: StoredTurn = EARLIER,
+    facts: Facts | None = None,
 ) -> Explanation:
     async def composed(percept: Percept) -> Prompt:
-        return compose(PREAMBLE, [earlier], percept, manner=Manner(fusion), budget_tokens=1000, count_tokens=model.count_tokens)
+        return compose(
+            PREAMBLE, [earlier], percept, manner=Manner(fusion, facts=facts), budget_tokens=1000, count_tokens=model.count_tokens
+        )
 
     images = [PHOTO] if turn.evidence else []
     return await explain(turn, images, compose=composed, preamble=1, vision=CornerVision(), model=model, grid=2)
@@ -128,3 +136,9 @@ async def test_a_note_belongs_to_the_picture_of_its_number_in_the_conversation()
     )
     notes = {source.name: source.picture for source in explanation.sources if source.kind == "note"}
     assert notes == {"Picture 4: looks like cat (90%)": 0, 'text read: "OPEN"': 0}
+
+
+async def test_a_note_after_the_question_is_a_note_too() -> None:
+    explanation = await explained(AttentiveCatModel(), facts=lambda *_: "[Picture 1: no dog found]")
+    told = [(source.kind, source.name) for source in explanation.sources][-2:]
+    assert told == [("question", "What is it?"), ("note", "Picture 1: no dog found")]

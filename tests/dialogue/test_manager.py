@@ -25,6 +25,7 @@ from assistant.types import (
     TranscriptReady,
     Turn,
     TurnCompleted,
+    Video,
 )
 
 SPEECH = Audio(np.zeros(16_000, np.float32), 16_000)
@@ -180,6 +181,41 @@ async def test_a_picture_that_cannot_be_seen_is_said_and_the_rest_is_answered(de
     assert isinstance(desk.events[-1], TurnCompleted)
     (stored,) = await desk.memory.history("alice", limit=5)
     assert (stored.evidence, stored.image_sha256s) == ((), ())
+
+
+async def test_a_clips_moments_and_words_are_told_and_its_words_are_not_the_question(desk: Desk) -> None:
+    frames = tuple(replace(PHOTO, sha256=name * 32) for name in ("cd", "ef"))
+    clip = Video(frames, (0.0, 3.5), 7.25, SPEECH)
+    desk.recognizer.script = ['Call me "now"]']
+    await desk.respond(replace(turn("What is said?", images=(PHOTO, *frames)), video=clip))
+    text = desk.language_model.prompts[0].messages[-1].text
+    note = "[The last 2 pictures are from a video of 7.2 s, at 0.0, 3.5 s; said in it: \"Call me 'now')\"]"
+    assert text.endswith(f"\n{note}\nWhat is said?")
+    assert desk.sent(TranscriptReady) == []
+    await desk.respond(turn("Why?", number=2))
+    assert note in desk.language_model.prompts[1].messages[1].text
+
+
+async def test_a_clip_whose_sound_cannot_be_heard_is_watched_without_it(desk: Desk) -> None:
+    desk.recognizer.script = [RecognitionError("broken")]
+    await desk.respond(replace(turn("What is this?", images=(PHOTO,)), video=Video((PHOTO,), (0.0,), 1.0, SPEECH)))
+    (problem,) = desk.sent(Problem)
+    assert isinstance(problem, Problem)
+    assert problem.message == "the clip is watched without its sound: broken"
+    assert "[The last picture is from a video of 1.0 s, at 0.0 s]" in desk.language_model.prompts[0].messages[-1].text
+
+
+async def test_two_pictures_of_one_turn_and_those_of_later_turns_are_numbered_through(desk: Desk) -> None:
+    desk.language_model.sees = True
+    desk.options = replace(desk.options, manner=Manner("hybrid"))
+    second, third = (replace(PHOTO, sha256=name * 32) for name in ("cd", "ef"))
+    await desk.respond(turn("Which one is larger?", images=(PHOTO, second)))
+    await desk.respond(turn("And this one?", number=2, images=(third,)))
+    await desk.respond(turn("Was the first one red?", number=3))
+    asked = [message for message in desk.language_model.prompts[-1].messages if message.role == "user"]
+    assert [[image.sha256[:2] for image in message.images] for message in asked] == [["ab", "cd"], ["ef"], []]
+    assert [message.numbers for message in asked] == [(1, 2), (3,), ()]
+    assert ["[Picture 1: " in asked[0].text, "[Picture 2: " in asked[0].text, "[Picture 3: " in asked[1].text] == [True] * 3
 
 
 async def test_a_model_that_sees_is_shown_earlier_pictures_again_as_far_as_they_are_there(desk: Desk) -> None:

@@ -30,8 +30,9 @@ def clip(
     rate: int = 10,
     size: tuple[int, int] = (64, 48),
     stamps: Sequence[int] | None = None,
+    shades: Sequence[int] | None = None,
 ) -> bytes:
-    """A film that grows brighter from black to white."""
+    """A film that grows brighter from black to white, or has these shades of grey."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=kind) as container:
         stream = cast(Any, container.add_stream(codec, rate=rate))
@@ -40,7 +41,8 @@ def clip(
         stream.time_base = Fraction(1, rate)
         count = int(seconds * rate)
         for index in range(count):
-            grey = np.full((size[1], size[0], 3), round(255 * index / (count - 1)), np.uint8)
+            shade = round(255 * index / (count - 1)) if shades is None else shades[index]
+            grey = np.full((size[1], size[0], 3), shade, np.uint8)
             frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
             frame.pts = index if stamps is None else stamps[index]
             frame.time_base = Fraction(1, rate)
@@ -73,6 +75,18 @@ def test_a_long_clip_is_spread_as_evenly_as_a_short_one() -> None:
     assert video.times_s[0] == 0
     assert video.times_s[-1] == pytest.approx(19.9)
     assert gaps_s.max() < 1.5 * gaps_s.min()
+
+
+def test_a_scene_between_two_moments_is_not_missed() -> None:
+    flash = sampled(clip(seconds=20, shades=[0] * 100 + [255] * 20 + [60] * 80), max_frames=4)
+    means = [round(float(frame.pixels_HWC.mean()), -1) for frame in flash.frames]
+    assert means == [0, 260, 60]
+
+
+def test_frames_that_show_the_same_are_shown_once() -> None:
+    still = sampled(clip(shades=[90] * 20))
+    assert (len(still.frames), still.times_s) == (1, (0.0,))
+    assert still.duration_s == pytest.approx(2, abs=0.15)
 
 
 def test_a_short_clip_gives_all_the_frames_it_has() -> None:
