@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assistant.evaluation.conditions import Condition
-from assistant.evaluation.score import Score
+from assistant.evaluation.score import Figure, Score
 from assistant.evaluation.subject import Subject
 from assistant.evaluation.task import Question, Said, Task
 
@@ -54,7 +54,10 @@ class VisionReport:
     seconds: float
 
     def table(self) -> str:
-        """A table for each task, a line for each condition; shares in per cent, with the half of their 95 % interval."""
+        """A table for each task, a line for each condition: shares in per cent, with half their 95 % interval.
+
+        Behind them what they are shares of, where that is not all questions.
+        """
         lines = [self.model]
         for task in dict.fromkeys(result.task for result in self.results):
             chosen = [result for result in self.results if result.task == task]
@@ -109,7 +112,7 @@ def _answered(task: Task, condition: str, question: Question, said: Said) -> Ans
 
 def _rows(title: str, results: Sequence[TaskResult]) -> list[str]:
     columns = [figure.name for figure in results[0].score.figures]
-    cells = [[str(figure) for figure in result.score.figures] for result in results]
+    cells = [[_cell(figure, result.questions) for figure in result.score.figures] for result in results]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     left = max(len(title), *(len(result.condition) for result in results))
     heads = [title, *(result.condition for result in results)]
@@ -117,3 +120,8 @@ def _rows(title: str, results: Sequence[TaskResult]) -> list[str]:
         f"{head:<{left}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
         for head, row in zip(heads, [columns, *cells], strict=True)
     ]
+
+
+def _cell(figure: Figure, questions: int) -> str:
+    of_some = figure.low is not None and figure.cases != questions
+    return f"{figure} of {figure.cases}" if of_some else str(figure)

@@ -37,7 +37,7 @@ async def test_what_is_right_blind_or_of_another_picture_stands_beside() -> None
     lines = report.table().splitlines()
     assert lines[2].startswith("presence (40)")
     assert [line.split()[0] for line in lines[3:8]] == list(CONDITIONS)
-    assert lines[3].split()[1:3] == ["100.0", "±4.4"]
+    assert lines[3].split()[1:7] == ["100.0", "±4.4", "100.0", "±8.1", "of", "20"]
 
 
 async def test_a_blind_model_is_asked_what_it_can_be_asked() -> None:
