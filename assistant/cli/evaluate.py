@@ -18,10 +18,11 @@ from assistant.cli.evaluate_vision import connectors, fusion, vision
 from assistant.cli.terminal import json_option, profile_option, settings_for
 from assistant.config import Settings
 from assistant.engines import build_synthesizer, builder
-from assistant.protocols import SpeechRecognizer, SpeechSynthesizer
+from assistant.protocols import SpeechRecognizer, SpeechSynthesizer, VisionEncoder
 
 if TYPE_CHECKING:  # they import transformers, a second that the other commands need not wait for
     from assistant.evaluation.chat import ChatResult
+    from assistant.evaluation.search import SearchResult
     from assistant.evaluation.speech import SpeechReport
     from assistant.evaluation.voice import VoiceResult
 
@@ -127,6 +128,31 @@ def voice(language: str, data: Path | None, as_json: bool, profile: str | None) 
 
     result = asyncio.run(run())
     click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table())
+
+
+@evaluate.command()
+@click.option(
+    "--data", required=True, type=click.Path(exists=True, path_type=Path), help="A .jsonl, or a folder with a manifest.jsonl."
+)
+@click.option("--verbose", is_flag=True, help="Print every caption whose picture does not come first.")
+@json_option
+@profile_option
+def search(data: Path, verbose: bool, as_json: bool, profile: str | None) -> None:
+    """How often a caption finds its picture among the others, beside chance."""
+    from assistant.evaluation.search import evaluate_search, load_captions
+
+    settings = settings_for(profile)
+    captions, folder = load_captions(data), data if data.is_dir() else data.parent
+
+    async def run() -> SearchResult:
+        engine: VisionEncoder = builder("vision", settings.vision.engine)(settings)
+        try:
+            return await evaluate_search(engine, captions, folder)
+        finally:
+            await engine.close()
+
+    result = asyncio.run(run())
+    click.echo(json.dumps(asdict(result), ensure_ascii=False) if as_json else result.table(verbose=verbose))
 
 
 @asynccontextmanager

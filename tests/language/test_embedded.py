@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from assistant.errors import ContextLengthError, WeightsMissingError
+from assistant.errors import ContextLengthError, EmptyTurnError, WeightsMissingError
 from assistant.language.embedded import EmbeddedModel
-from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, VisualTokens
+from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, VisualPart, VisualTokens
 from tests.language.tiny_models import save_tiny_chat_model
 
 SYSTEM = Message("system", "You are a helpful assistant.")
@@ -133,3 +133,29 @@ async def test_smollm2_knows_the_capital_of_france(weights_dir: Callable[[str], 
     assert "Paris" in text
     paris, rome = await model.score(PROMPT, ["The capital of France is Paris.", "The capital of France is Rome."])
     assert paris > rome
+
+
+async def test_attention_is_told_for_every_position_of_the_prompt(folder: Path) -> None:
+    parts = (VisualPart("start", 1), VisualPart("cell", 2, ((0.0, 0.0, 1.0, 0.5),)))
+
+    def look(image: Image) -> VisualTokens:
+        return VisualTokens(np.ones((3, 64), np.float32), parts)
+
+    seeing = EmbeddedModel(folder, name="tiny", context_tokens=400, threads=1, visual_tokens=look)
+    image = Image(np.zeros((2, 2, 3), np.uint8), "ab")
+    prompt = Prompt((SYSTEM, Message("user", "What is this?", (image, image))))
+    attention = await seeing.attention(prompt, "The answer is yes.")
+    again = await seeing.attention(prompt, "The answer is yes.")
+    assert "".join(attention.reply) == "The answer is yes."
+    assert attention.weights_RT.shape == (len(attention.reply), len(attention.positions))
+    assert attention.weights_RT[0].sum() == pytest.approx(1, abs=1e-3)
+    assert 0 < attention.weights_RT[-1].sum() < 1
+    assert np.allclose(attention.weights_RT, again.weights_RT, atol=0.02)  # the second time the prompt is in the cache
+    visual = [(position.picture, position.part) for position in attention.positions if position.picture is not None]
+    assert visual == [(n, part) for n in (0, 1) for part in (parts[0], parts[1], parts[1])]
+    words = b"".join(position.text for position in attention.positions if position.message == 1)
+    assert words == b"user\nPicture 1: Picture 2: What is this?\n"
+    assert await seeing.score(prompt, ["yes"]) == pytest.approx(await seeing.score(prompt, ["yes"]), abs=1e-6)
+    with pytest.raises(EmptyTurnError):
+        await seeing.attention(prompt, "")
+    await seeing.close()
