@@ -137,7 +137,10 @@ class SqlMemory:
         def find() -> tuple[str, str]:
             with Session(self._engine) as session:
                 begins = TurnRow.turn_id.startswith(turn_id, autoescape=True)
-                rows = session.execute(select(TurnRow.session_id, TurnRow.turn_id).where(begins).limit(2)).all()
+                ids = (
+                    select(TurnRow.session_id, TurnRow.turn_id).where(begins).order_by(TurnRow.turn_id).limit(2)
+                )  # a whole id first
+                rows = session.execute(ids).all()
             exact = [row for row in rows if row.turn_id == turn_id] or rows
             if len(exact) != 1:
                 what = "several turns begin" if exact else "there is no turn that begins"

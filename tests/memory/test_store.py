@@ -178,3 +178,15 @@ async def test_two_processes_write_one_session_and_lose_nothing(tmp_path: Path) 
     assert all(turn.status == "done" for turn in turns)
     for name in ("a", "b"):
         assert [t.turn_id for t in turns if t.turn_id.startswith(name)] == [f"{name}-{n}" for n in range(20)]
+
+
+async def test_a_turn_is_found_by_the_beginning_of_its_id_with_those_before_it(memory: SqlMemory) -> None:
+    for number in range(12):
+        await say(memory, "alice", number)
+    turn, before = await memory.turn("alice-11")
+    assert (turn.turn_id, turn.index, [one.index for one in before]) == ("alice-11", 11, list(range(11)))
+    exact, _ = await memory.turn("alice-1")
+    assert exact.turn_id == "alice-1"
+    for unclear in ("alice-", "bob", "%"):
+        with pytest.raises(NotFoundError):
+            await memory.turn(unclear)
