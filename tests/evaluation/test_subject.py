@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,11 @@ from assistant.dialogue.compose import Manner
 from assistant.dialogue.manager import DialogueOptions
 from assistant.evaluation.conditions import CONDITIONS
 from assistant.evaluation.subject import Subject, open_subject
+from assistant.language.embedded import EmbeddedModel
 from assistant.testing import SCRIPTED, ScriptedVision
-from assistant.types import Fusion, GenerationOptions, Image, Message
+from assistant.types import Fusion, GenerationOptions, Image, Message, VisualTokens
 from tests.evaluation.scripted_sight import ScriptedSight
+from tests.language.tiny_models import save_tiny_chat_model
 
 IMAGE = Image(np.zeros((4, 4, 3), np.uint8), "a")
 
@@ -59,6 +63,25 @@ async def test_the_same_prompt_is_asked_once_and_a_picture_looked_at_once() -> N
     assert len(model.prompts) == 2
     assert len(vision.seen) == 1
     assert await asked.margin(prompts[0], ("Yes", "No")) == -1.0
+
+
+async def test_a_model_in_this_process_replies_to_many_at_once_and_sees_their_pictures(tmp_path: Path) -> None:
+    def tokens(image: Image) -> VisualTokens:
+        return VisualTokens(np.full((2, 64), len(image.sha256), np.float32))
+
+    folder = save_tiny_chat_model(tmp_path)
+    model = EmbeddedModel(folder, name="tiny", context_tokens=200, threads=1, visual_tokens=tokens)
+    asked = Subject(model, ScriptedVision(), options)
+    prompts = [await asked.prompt("What?", image, "early", max_tokens=4) for image in (IMAGE, None)]
+    assert asked.default == "hybrid"
+    first, second = prompts
+    assert first is not None and second is not None
+    assert model.count_tokens(first.messages) >= model.count_tokens(second.messages) + 2
+    together = await asked.replies(prompts, max_tokens=4)
+    assert together == [(await asked.replies([prompt], max_tokens=4))[0] for prompt in prompts]
+    margins = [await asked.margin(first, pair) for pair in (("Yes", "No"), ("No", "Yes"))]
+    assert margins[0] == pytest.approx(-margins[1], rel=0.05)  # what is cached was computed in other pieces
+    await model.close()
 
 
 async def test_the_engines_of_the_settings_are_opened() -> None:
