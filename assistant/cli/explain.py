@@ -9,6 +9,7 @@ import click
 
 from assistant.assistant import Assistant
 from assistant.cli.terminal import json_option, print_json, profile_option, settings_for, status
+from assistant.config import Settings
 from assistant.errors import FileMissingError
 
 
@@ -22,7 +23,8 @@ from assistant.errors import FileMissingError
 @profile_option
 def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile: str | None) -> None:
     """Show what the reply of a turn rests on: where the model looked, and what matters when it is covered or left out."""
-    with Assistant(settings_for(profile)) as assistant, status("covering the pictures piece by piece"):
+    settings = settings_for(profile)
+    with Assistant(settings) as assistant, status("covering the pictures piece by piece"):
         explanation = assistant.explain(turn_id, grid=grid)
         images = assistant.pictures(explanation.turn) if output else ()
     turn = explanation.turn
@@ -30,7 +32,7 @@ def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile:
         from assistant.vision.explanation import draw_explanation
 
         try:
-            draw_explanation(explanation, images).save(Path(output), "PNG")
+            draw_explanation(explanation, images, font=_font(settings)).save(Path(output), "PNG")
         except OSError as error:
             raise FileMissingError(f"cannot write {output}: {error.strerror}", hint="check the folder and its rights") from error
     if as_json:
@@ -46,3 +48,11 @@ def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile:
         click.echo(f"{source.share:6.1%}  {source.kind}: {source.name}")
     if output:
         click.echo(f"drawn: {output}")
+
+
+def _font(settings: Settings) -> Path | None:
+    """One with Chinese, where `assistant train data fonts-han` has fetched it."""
+    from assistant.training.data_store import DataStore
+
+    store = DataStore(settings.cache_dir)
+    return next(store.folder("fonts-han").rglob("*.ttc"), None) if store.has("fonts-han") else None
