@@ -274,7 +274,7 @@ class Lazy(Generic[T]):
         with self._lock:
             if self._built is None:
                 self._built = self._build()
-                # glibc keeps what loading has freed, 80 MB in profile tiny; other C libraries have no such call, Windows no such handle
+                # glibc keeps what loading has freed, 80 MB in profile tiny; other C libraries lack the call, Windows the handle
                 with suppress(AttributeError, TypeError):
                     ctypes.CDLL(None).malloc_trim(0)
             return self._built

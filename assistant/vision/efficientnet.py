@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from assistant.errors import WeightsCorruptError, WeightsMissingError
-from assistant.types import Label
 
 _STAGE_STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _RESOLUTION_PX = {(16, 320): 224, (21, 320): 240, (21, 352): 260, (24, 384): 280, (30, 448): 300}
@@ -81,38 +80,6 @@ def stages(weights: Mapping[str, Tensor]) -> list[Block]:
         stage += starts
         blocks.append(Block(weights, name, stride=_STAGE_STRIDES[stage] if starts else 1))
     return blocks
-
-
-class ImageNetClassifier:
-    """Names what a picture shows."""
-
-    def __init__(self, weights_path: Path) -> None:
-        """Load the published checkpoint.
-
-        Raises:
-            WeightsMissingError: There is no such file.
-            WeightsCorruptError: It is no EfficientNet-Lite checkpoint.
-        """
-        self.network = EfficientNetLite(load_weights(weights_path))
-        self._names = class_names()
-
-    def probabilities_K(self, pixels_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """How likely each class is, in ImageNet's order."""
-        images_BCHW = normalised(fitted(pixels_HWC, self.network.resolution_px))
-        with torch.inference_mode():
-            logits_BK: Tensor = self.network(images_BCHW)
-            return logits_BK[0].softmax(dim=0).numpy()
-
-    def labels(self, pixels_HWC: NDArray[np.uint8], *, at_most: int, at_least: float) -> tuple[Label, ...]:
-        """The likeliest names, the best first; none when none reaches `at_least`.
-
-        Two classes that share a name (sunglasses, missile) count as one.
-        """
-        shares: dict[str, float] = {}
-        for name, share in zip(self._names, self.probabilities_K(pixels_HWC).tolist(), strict=True):
-            shares[name] = shares.get(name, 0.0) + share
-        best = sorted(shares.items(), key=lambda item: -item[1])[:at_most]
-        return tuple(Label(name, share) for name, share in best if share >= at_least)
 
 
 def compute_dtype(device: str) -> torch.dtype:

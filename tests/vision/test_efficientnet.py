@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,7 @@ from torch.nn import functional
 
 import assistant
 from assistant.errors import WeightsCorruptError, WeightsMissingError
-from assistant.vision.efficientnet import ImageNetClassifier, fitted, normalised
-from assistant.vision.image import decode_image
+from assistant.vision.efficientnet import EfficientNetLite, fitted, load_weights, normalised
 
 DATA = Path(assistant.__file__).parent.parent / "data"
 WIDTHS = ((16, 1, 3), (24, 2, 3), (40, 2, 5), (80, 3, 3), (112, 3, 5), (192, 4, 5), (320, 1, 3))
@@ -84,42 +83,24 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def classifier(random_path: Path) -> ImageNetClassifier:
-    return ImageNetClassifier(random_path)
-
-
-@pytest.fixture(scope="module")
-def random_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network(tmp_path_factory: pytest.TempPathFactory) -> EfficientNetLite:
     path = tmp_path_factory.mktemp("lite0") / "model.pth"
     torch.save(random_checkpoint(), path)
-    return path
+    return EfficientNetLite(load_weights(path))
 
 
-def test_the_network_computes_what_the_published_one_does(classifier: ImageNetClassifier) -> None:
-    network = classifier.network
+def test_the_network_computes_what_the_published_one_does(network: EfficientNetLite) -> None:
     images_BCHW = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         torch.testing.assert_close(network(images_BCHW), reference_logits(random_checkpoint(), images_BCHW), rtol=1e-3, atol=1e-3)
 
 
-def test_sizes_are_read_off_the_checkpoint(classifier: ImageNetClassifier) -> None:
-    network = classifier.network
+def test_sizes_are_read_off_the_checkpoint(network: EfficientNetLite) -> None:
     assert network.resolution_px == 224
     with torch.inference_mode():
         shapes = [tuple(grid.shape[1:]) for grid in network.grids(torch.zeros(1, 3, 224, 224))]
         assert shapes == [(16, 112, 112), (24, 56, 56), (40, 28, 28), (112, 14, 14), (320, 7, 7), (1280, 7, 7)]
         assert network.grids(torch.zeros(1, 3, 260, 130))[-1].shape == (1, 1280, 9, 5)
-
-
-def test_probabilities_sum_to_one_and_labels_obey_their_threshold(classifier: ImageNetClassifier) -> None:
-    pixels_HWC = np.random.default_rng(0).integers(0, 256, (50, 80, 3), dtype=np.uint8)
-    probabilities_K = classifier.probabilities_K(pixels_HWC)
-    assert probabilities_K.shape == (1000,)
-    assert probabilities_K.sum() == pytest.approx(1, abs=1e-4)
-    labels = classifier.labels(pixels_HWC, at_most=5, at_least=0.0)
-    assert [x.confidence for x in labels] == sorted((x.confidence for x in labels), reverse=True)
-    assert classifier.labels(pixels_HWC, at_most=5, at_least=labels[2].confidence) == labels[:3]
-    assert classifier.labels(pixels_HWC, at_most=5, at_least=1.1) == ()
 
 
 def test_pixels_are_normalised_around_127() -> None:
@@ -141,23 +122,14 @@ def test_the_middle_square_is_kept(shape: tuple[int, int, int]) -> None:
 
 def test_other_files_are_refused_with_their_reason(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissingError):
-        ImageNetClassifier(tmp_path / "model.pth")
+        EfficientNetLite(load_weights(tmp_path / "model.pth"))
     (tmp_path / "model.pth").write_bytes(b"not a checkpoint")
     with pytest.raises(WeightsCorruptError):
-        ImageNetClassifier(tmp_path / "model.pth")
+        EfficientNetLite(load_weights(tmp_path / "model.pth"))
     torch.save({"_blocks.0.x": torch.zeros(3)}, tmp_path / "model.pth")
     with pytest.raises(WeightsCorruptError):
-        ImageNetClassifier(tmp_path / "model.pth")
+        EfficientNetLite(load_weights(tmp_path / "model.pth"))
     shallow = {key: value for key, value in random_checkpoint().items() if not key.startswith("_blocks.15.")}
     torch.save(shallow, tmp_path / "model.pth")
     with pytest.raises(WeightsCorruptError):
-        ImageNetClassifier(tmp_path / "model.pth")
-
-
-@pytest.mark.weights
-@pytest.mark.parametrize("model", ["efficientnet-lite0", pytest.param("efficientnet-lite2", marks=pytest.mark.slow)])
-def test_a_cup_of_espresso_is_named(weights_dir: Callable[[str], Path], model: str) -> None:
-    image = decode_image(DATA / "photo.jpg", max_bytes=2**20, max_pixels=10**6, max_side_px=1000)
-    best, *_ = ImageNetClassifier(weights_dir(model) / "model.pth").labels(image.pixels_HWC, at_most=3, at_least=0.1)
-    assert best.name == "espresso"
-    assert best.confidence > 0.7
+        EfficientNetLite(load_weights(tmp_path / "model.pth"))
