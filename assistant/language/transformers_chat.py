@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import PIL.Image
 import transformers
@@ -19,6 +18,7 @@ from transformers.processing_utils import ProcessorMixin
 from assistant.errors import ConfigError, UnsupportedMediaError, WeightsCorruptError
 from assistant.language.prefix_cache import Key
 from assistant.language.tokenizer import valid_text
+from assistant.lately import Lately
 from assistant.types import Image, Message
 
 _SPLICED = frozenset({"idefics3", "llava", "qwen2_5_vl", "qwen2_vl", "smolvlm"})
@@ -28,29 +28,6 @@ _THINNEST = 100
 """Sides to each other. Processors enlarge the shorter side: without a bound a line of pixels takes gigabytes."""
 _LAYOUTS, _PIXELS = 256, 4
 """Pictures whose tokens, and whose pixels, are kept: the former take kilobytes, the latter up to 50 MB each."""
-
-T = TypeVar("T")
-
-
-class Lately(Generic[T]):
-    """What was made of the pictures seen lately, by their sha256."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[str, T] = OrderedDict()
-
-    def get(self, sha256: str) -> T | None:
-        """What was kept, if it still is."""
-        if sha256 in self._kept:
-            self._kept.move_to_end(sha256)
-        return self._kept.get(sha256)
-
-    def put(self, sha256: str, value: T) -> T:
-        """Keep the value and return it; what was asked for least lately is forgotten."""
-        self._kept[sha256] = value
-        while len(self._kept) > self._limit:
-            self._kept.popitem(last=False)
-        return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

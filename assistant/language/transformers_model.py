@@ -29,7 +29,8 @@ from assistant.language.constraint import ConstraintCompiler
 from assistant.language.prefix_cache import Key
 from assistant.language.reply import Reply
 from assistant.language.sampling import log_probability
-from assistant.language.transformers_chat import ChatPrompt, Lately, Picture, TransformersChat
+from assistant.language.transformers_chat import ChatPrompt, Picture, TransformersChat
+from assistant.lately import Lately
 from assistant.types import Generated, GenerationOptions, Message, Prompt
 from assistant.worker import Worker
 

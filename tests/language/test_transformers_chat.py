@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoConfig, AutoProcessor
 
 from assistant.errors import ConfigError, InvalidTextError, WeightsCorruptError
-from assistant.language.transformers_chat import Lately, TransformersChat
+from assistant.language.transformers_chat import TransformersChat
 from assistant.types import Image, Message
 from tests.language.tiny_models import save_tiny_chat_model
 from tests.language.tiny_seeing_models import KINDS, save_tiny_seeing_model
@@ -130,11 +130,3 @@ def test_pictures_that_need_torchvision_are_said_to(build: Build, tmp_path: Path
     with pytest.raises(ConfigError, match="torchvision") as refused:
         open_chat(folder)
     assert "torchvision" in refused.value.hint
-
-
-def test_what_was_not_asked_for_lately_is_forgotten() -> None:
-    kept: Lately[int] = Lately(2)
-    assert [kept.put(name, i) for i, name in enumerate("ab")] == [0, 1]
-    assert kept.get("a") == 0
-    kept.put("c", 2)
-    assert [kept.get(name) for name in "abc"] == [0, None, 2]

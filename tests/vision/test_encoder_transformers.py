@@ -22,7 +22,14 @@ from transformers import (
 )
 
 from assistant.errors import ConfigError, WeightsCorruptError, WeightsMissingError
+from assistant.language.embedded import EmbeddedModel
+from assistant.types import Image, Message, Prompt
+from assistant.vision.connector_file import describe, load_connector, save_connector
+from assistant.vision.connector_kinds import build_connector
 from assistant.vision.encoder_transformers import TransformersEncoder
+from assistant.vision.experts import EvidenceEncoder
+from assistant.vision.projector import PictureProjector
+from tests.language.tiny_models import CONTEXT_TOKENS, save_tiny_chat_model
 
 VISION: dict[str, Any] = {
     "hidden_size": 32,
@@ -93,6 +100,25 @@ def test_names_are_scored_as_the_model_scores_them(folder: Path) -> None:
         pixels = processor(picture, return_tensors="pt").pixel_values
         expected = model(input_ids=texts.input_ids, pixel_values=pixels).logits_per_image.softmax(dim=1)
     torch.testing.assert_close(encoder.encode([picture]).logits_BK.softmax(dim=1), expected, rtol=1e-3, atol=1e-3)
+
+
+async def test_names_of_ones_own_reach_a_language_model_through_an_anchored_connector(folder: Path, tmp_path: Path) -> None:
+    encoder = TransformersEncoder(folder, sha256="0" * 64, names=("cat", "red bicycle", "great white shark"))
+    source, options = save_tiny_chat_model(tmp_path), {"grid_side": 4, "levels": ["patches"]}
+    words = EmbeddedModel(source, name="blind", context_tokens=CONTEXT_TOKENS, threads=1).words("f" * 64)
+    connector = build_connector("anchored", encoder, words, options)
+    save_connector(tmp_path / "a.safetensors", connector, describe("anchored", options, connector, encoder, words))
+    experts = EvidenceEncoder(encoder)
+    project = PictureProjector(experts.features, load_connector(tmp_path / "a.safetensors", encoder, words).connector)
+    model = EmbeddedModel(source, name="eyes", context_tokens=CONTEXT_TOKENS, threads=1, visual_tokens=project)
+    pictures = [Image(noise(28, 40), "noise"), Image(np.full((40, 28, 3), 220, np.uint8), "plain")]
+    scores = []
+    for images in ((), (pictures[0],), (pictures[1],), tuple(pictures)):
+        (score,) = await model.score(Prompt((Message("user", "What is this?", images),)), ["a cat"])
+        scores.append(round(score, 3))
+    assert len(set(scores)) == 4
+    assert {label.name for label in (await experts.encode(pictures[0])).evidence.labels} <= set(encoder.names)
+    await experts.close()
 
 
 def test_a_vision_tower_alone_names_nothing(tmp_path: Path) -> None:
