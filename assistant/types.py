@@ -225,7 +225,6 @@ class Sight:
     """A picture after perception."""
 
     evidence: Evidence
-    tokens: VisualTokens | None = None
 
 
 Fusion: TypeAlias = Literal["early", "late", "hybrid"]

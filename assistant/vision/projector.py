@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
+from assistant.errors import NotFoundError, StorageError
 from assistant.lately import Lately
 from assistant.types import Image, VisualTokens
 from assistant.vision.connector import Connector
@@ -27,9 +29,12 @@ class PictureProjector:
         self._lock = threading.Lock()
 
     def __call__(self, image: Image) -> VisualTokens:
-        """The tokens of one picture; one seen lately is not looked at again."""
+        """The tokens of one picture; one seen lately is not looked at again, one that is gone from the disk has none."""
         with self._lock:
-            return self._seen.get(image.sha256) or self._seen.put(image.sha256, self._project(image))
+            try:
+                return self._seen.get(image.sha256) or self._seen.put(image.sha256, self._project(image))
+            except (NotFoundError, StorageError):  # a remembered one: its note stands alone, the conversation goes on
+                return VisualTokens(np.zeros((0, 0), np.float32))
 
     def _project(self, image: Image) -> VisualTokens:
         with torch.no_grad():

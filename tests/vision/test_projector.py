@@ -3,7 +3,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
+from assistant.errors import AssistantError, NotFoundError, StorageError
 from assistant.types import Image
 from assistant.vision.connector_kinds import build_connector
 from assistant.vision.encoder import Features
@@ -49,3 +51,18 @@ def test_threads_that_ask_at_once_get_the_same_tokens_of_one_look() -> None:
     with ThreadPoolExecutor(8) as pool:
         tokens = set(map(id, pool.map(projector, [image] * 32)))
     assert (len(tokens), look.looks) == (1, 1)
+
+
+@pytest.mark.parametrize("error", [NotFoundError("gone"), StorageError("damaged")])
+def test_a_picture_that_is_gone_from_the_disk_has_no_tokens_until_it_is_back(error: AssistantError) -> None:
+    gone = [error]
+
+    def look(image: Image) -> Features:
+        if gone:
+            raise gone.pop()
+        return ENCODER.encode([image.pixels_HWC])
+
+    projector = PictureProjector(look, build_connector("linear", ENCODER, TinyWords()))
+    image = Image(noise(9, 9), "a")
+    assert len(projector(image).tokens_ND) == 0
+    assert len(projector(image).tokens_ND) > 0
