@@ -27,10 +27,10 @@ def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile:
     with Assistant(settings) as assistant, status("covering the pictures piece by piece"):
         explanation = assistant.explain(turn_id, grid=grid)
         images = assistant.pictures(explanation.turn) if output else ()
+    from assistant.vision.explanation import draw_explanation, merged, title
+
     turn = explanation.turn
     if output:
-        from assistant.vision.explanation import draw_explanation
-
         try:
             draw_explanation(explanation, images, font=_font(settings)).save(Path(output), "PNG")
         except OSError as error:
@@ -44,8 +44,8 @@ def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile:
         click.echo("The turn has no picture.")
     for name, fall in explanation.without.items():
         click.echo(f"without the {name} the log-probability of the reply falls by {fall:.1f}")
-    for source in sorted(explanation.sources, key=lambda source: -source.share):
-        click.echo(f"{source.share:6.1%}  {source.kind}: {source.name}")
+    for source in merged(explanation.sources):
+        click.echo(f"{source.share:6.1%}  {title(source)}")
     if output:
         click.echo(f"drawn: {output}")
 
