@@ -14,7 +14,6 @@ from assistant.protocols import AttentiveModel, LanguageModel, VisionEncoder
 from assistant.types import Attention, Explanation, Image, Message, Prompt, PromptPosition, Source, StoredTurn, VisualPart
 
 _GREY = 127
-
 _NUMBER = re.compile(r"\[Picture (\d+):")
 _HAN = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
@@ -56,6 +55,9 @@ async def explain(
     without = {}
     for name, changed in _without(prompt, turn.user_text):
         without[name] = whole - await score(changed)
+    # the experts may have changed since: what is covered is compared with what they see now where nothing is
+    percept = replace(percept, evidence=tuple([(await vision.encode(image)).evidence for image in images]))
+    uncovered = await score(await compose(percept)) if images else whole
     occlusion = []
     for number, image in enumerate(images):
         cells = []
@@ -66,7 +68,7 @@ async def explain(
                 evidence=(*percept.evidence[:number], evidence, *percept.evidence[number + 1 :]),
                 images=(*percept.images[:number], covered, *percept.images[number + 1 :]),
             )
-            cells.append(whole - await score(await compose(changed_percept)))
+            cells.append(uncovered - await score(await compose(changed_percept)))
         occlusion.append(tuple(tuple(cells[row * grid : (row + 1) * grid]) for row in range(grid)))
     explanation = Explanation(turn, model.name, whole, occlusion=tuple(occlusion), without=without)
     if isinstance(model, AttentiveModel):

@@ -97,6 +97,12 @@ async def test_covering_what_the_reply_is_about_makes_it_unlikely() -> None:
     assert explanation.sources == ()
 
 
+async def test_covering_is_judged_by_what_the_experts_see_now() -> None:
+    explanation = await explained(CatModel(), replace(TURN, evidence=(Evidence(8, 8, (Label("horse", 0.9),)),)))
+    assert explanation.log_probability == -9
+    assert explanation.occlusion == (((8.0, 0.0), (0.0, 0.0)),)
+
+
 async def test_a_model_without_visual_tokens_rests_on_the_notes_alone() -> None:
     explanation = await explained(CatModel(), fusion="late")
     assert explanation.without == {"notes": 8.0}
