@@ -77,7 +77,7 @@ def table(rows: Sequence[Row], *, title: str) -> str:
         lines.append([row.name, *(str(row.right[x]) if x in row.right else "" for x in columns), *counts, *times])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        f"{head:<{widths[0]}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        (f"{head:<{widths[0]}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))).rstrip()
         for head, *cells in lines
     )
 
