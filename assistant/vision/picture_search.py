@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from assistant.types import Evidence, FoundPicture, RememberedPicture
 from assistant.vision.colour import COLOURS
-from assistant.vision.kinds import broader, is_known, plain, terms
+from assistant.vision.kinds import broader, in_english, is_known, plain, terms
 
 _NARROWER = 0.5
 """Of a thing that is only known to be of the kind that was asked for: a "person" where a "man" is."""
@@ -43,11 +43,11 @@ def search_by_words(text: str, pictures: Sequence[RememberedPicture]) -> tuple[F
     """The pictures that anything in the text is true of, the best first. The score is the share of the text's weight found.
 
     Args:
-        text: Any words: "red car", "the animal in the snow", words that are written in the picture or were said about it.
+        text: Any words: "red car", "an animal in snow", "红色汽车", words that are written in the picture or were said about it.
         pictures: To look among.
     """
     facts = [_facts(picture) for picture in pictures]
-    asked = terms(text)
+    asked = terms(in_english(text))
     weights_PT = np.array([[_weight(term, each) for term in asked] for each in facts]).reshape(len(pictures), len(asked))
     known_T = weights_PT.sum(axis=0)
     rarity_T = np.log(1 + (len(pictures) - known_T + 0.5) / (known_T + 0.5))
@@ -105,9 +105,9 @@ def _weight(term: str, facts: Sequence[_Fact]) -> float:
 
 def _match(term: str, fact: _Fact) -> float:
     """How far the fact is what the term asks for."""
-    words = plain(fact.words)
     if fact.source in ("text", "said"):
-        return float(f" {term} " in f" {words} ")
+        return float(f" {term} " in f" {plain(in_english(fact.words))} ")
+    words = plain(fact.words)
     colour = next((x for x in COLOURS if words.startswith(f"{x} ")), "")
     if colour and not is_known(words):  # "red car"
         return max(_match_name(term, words.removeprefix(f"{colour} ")), _match_name(term, colour))

@@ -32,6 +32,12 @@ def test_a_colour_counts_most_where_it_is_the_things_own() -> None:
     assert found("my blue cars", RED_CAR, BLUE_CAR)[0] == "blue car"
 
 
+def test_chinese_words_find_what_experts_call_in_english() -> None:
+    assert found("红色汽车", BLUE_CAR, DOG, RED_CAR) == ["red car", "blue car"]
+    assert found("动物", RED_CAR, DOG) == ["dog"]
+    assert found("我的狗", picture("told", None, said="这是我的狗。"), RED_CAR) == ["told"]
+
+
 def test_a_kind_finds_what_is_of_it() -> None:
     assert found("animals", RED_CAR, DOG) == ["dog"]
     assert found("vehicles", RED_CAR, DOG) == ["red car"]
