@@ -171,7 +171,10 @@ class Trainer:
         return self.state.scores
 
     def evaluate(self) -> dict[str, float]:
-        """The share of words that the model would say right, given the right ones before: by task, and `macro`, their mean."""
+        """The share of words that the model would say right, given the right ones before: by task, and `macro`, their mean.
+
+        Words of the question that the right answer does not repeat are passed over.
+        """
         scores: dict[str, list[float]] = defaultdict(list)
         self._mode(train=False)
         with torch.no_grad():
@@ -180,8 +183,12 @@ class Trainer:
                 for i, row in enumerate(batch.rows):
                     for answer in row.answers:
                         first, last = starts[i][answer.start], starts[i][answer.end - 1]
-                        guesses = self._decoder.logits(stream_BTD[i, first - 1 : last]).argmax(dim=1).tolist()
-                        right = [guess == item for guess, item in zip(guesses, row.items[answer.start : answer.end], strict=True)]
+                        ids = row.items[answer.start : answer.end]
+                        logits_LV = self._decoder.logits(stream_BTD[i, first - 1 : last])
+                        # asked for the shape of the red thing, "a red heart" is as right as "a heart"
+                        asked = set(self._tokenizer.encode(f" {answer.exchange.question}")) - set(ids)
+                        logits_LV[:, sorted(asked)] = -math.inf
+                        right = [guess == item for guess, item in zip(logits_LV.argmax(dim=1).tolist(), ids, strict=True)]
                         scores[answer.exchange.task].append(self._word_score(answer, right))
         self._mode(train=True)
         means = {task: sum(values) / len(values) for task, values in sorted(scores.items()) if len(values) >= _LEAST_ANSWERS}

@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from assistant.errors import ConfigError, GenerationError
+from assistant.training.conversation import Answer
 from assistant.training.low_rank import LowRankChanges
 from assistant.training.recipe import Recipe
+from assistant.training.sample import Exchange
 from assistant.training.trainable_decoder import TrainableDecoder
 from assistant.training.trainer import Progress, Trainer
 from tests.training.tiny_training import TinyModel, tiny_samples
@@ -134,3 +136,19 @@ def test_the_best_on_what_is_held_out_is_kept_and_no_progress_ends_it(tmp_path: 
     assert 0 <= scores["macro"] <= 1 and scores == trainer.state.scores
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert max(row["scores"]["macro"] for row in rows if "scores" in row) == scores["macro"]
+
+
+def test_only_words_that_carry_the_answer_are_scored(tmp_path: Path, looked_at: Path) -> None:
+    trainer, _ = trainer_of(tmp_path, looked_at)
+    model = TinyModel(tmp_path / "model")
+
+    def score(question: str, text: str, said: str) -> float:
+        ids = model.tokenizer.encode(text)
+        known = [said == "all" or model.tokenizer.token_bytes(i).decode("utf-8", "replace").strip() in said for i in ids]
+        return trainer._word_score(Answer(0, len(ids), Exchange(question, text, "name")), [*known, True])
+
+    assert score("Is there a dog?", "Yes, there is a dog.", "Yes") == 1.0
+    assert score("Is there a dog?", "No.", "Yes") == 0.0
+    assert score("What is this?", "The picture shows a dog.", "dog") == 1.0
+    assert score("Where is the dog?", "The dog is on the left.", "all") == 1.0
+    assert score("Where is the dog?", "The dog is on the left.", "The dog is on the") == 0.0
