@@ -54,7 +54,7 @@ def main_colours(pixels_HWC: NDArray[np.uint8], *, at_most: int = 3, at_least: f
 
 def colour_name(rgb_3: NDArray[np.uint8]) -> str:
     """What people call a shade, in one word: neither dark nor light."""
-    return COLOURS[colour_indices_P(rgb_3[None])[0]].split()[-1]
+    return COLOURS[int(colour_indices_P(rgb_3[None])[0])].split()[-1]
 
 
 def colour_indices_P(rgb_P3: NDArray[np.uint8]) -> NDArray[np.intp]:
