@@ -129,6 +129,8 @@ def train(
         AssistantError: Models or data are missing, options do not fit, or the training failed.
         KeyboardInterrupt: The checkpoint was written, and so was the connector as it is now.
     """
+    if order.recipe.steps and order.kind == "gated_cross_attention":  # it makes no tokens, and nothing else is trained here
+        raise ConfigError("gated_cross_attention cannot be trained yet", hint="choose a kind that makes tokens, such as anchored")
     models = open_models(settings, order.model)
     trained = _begun(models, order)
     if not order.recipe.steps:
