@@ -46,7 +46,7 @@ from assistant.errors import (
 )
 from assistant.language.identification import identify_language
 from assistant.memory.store import SqlMemory
-from assistant.prompts import load_examples, load_prompt
+from assistant.prompts import load_preamble, load_prompt
 from assistant.protocols import LanguageModel
 from assistant.speech.audio import decode_audio
 from assistant.speech.spoken_text import spoken
@@ -455,12 +455,9 @@ def dialogue_options(settings: Settings, model: LanguageModel, today: date) -> D
         ConfigError: A prompt is missing, or the model takes no pictures and the settings say that it does.
     """
     language, fusion, folder = settings.language_model, _fusion(settings, model), settings.prompts_dir
-    pictures = load_prompt("pictures-told" if fusion == "late" else "pictures-seen", folder)
-    system = load_prompt(language.system_prompt, folder).replace("{pictures}", pictures)
-    system = system.replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
-    examples = load_examples(language.examples, folder) if language.examples else ()
+    seen = fusion != "late"
     return DialogueOptions(
-        preamble=(Message("system", system), *examples),
+        preamble=load_preamble(language.system_prompt, language.examples, seen=seen, today=today, folder=folder),
         manner=Manner(fusion, load_prompt("picture", folder), facts=asked_about),
         generation=GenerationOptions(
             max_tokens=language.max_tokens,

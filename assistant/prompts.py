@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import cast
 
@@ -35,3 +36,24 @@ def load_examples(name: str, folder: Path | None = None) -> tuple[Message, ...]:
     if [message.role for message in messages] != ["user", "assistant"] * (len(messages) // 2):
         raise ConfigError(f"the examples of {name!r} do not alternate", hint="user: ... then assistant: ..., and so on")
     return messages
+
+
+def load_preamble(
+    system_prompt: str, examples: str | None, *, seen: bool, today: date, folder: Path | None = None
+) -> tuple[Message, ...]:
+    """What every conversation begins with: the system prompt, and examples of how to answer if they are named.
+
+    Args:
+        system_prompt: Name of a prompt.
+        examples: Name of a prompt with examples.
+        seen: Whether the model sees pictures or is told of them.
+        today: Goes into the prompt.
+        folder: Of the user's own prompts.
+
+    Raises:
+        ConfigError: A prompt is missing.
+    """
+    pictures = load_prompt("pictures-seen" if seen else "pictures-told", folder)
+    system = load_prompt(system_prompt, folder).replace("{pictures}", pictures)
+    system = system.replace("{today}", f"{today:%A}, {today.day} {today:%B %Y}")
+    return (Message("system", system), *(load_examples(examples, folder) if examples else ()))

@@ -1,9 +1,10 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from assistant.errors import ConfigError
-from assistant.prompts import load_examples, load_prompt
+from assistant.prompts import load_examples, load_preamble, load_prompt
 
 
 def test_shipped_prompts_are_found() -> None:
@@ -35,3 +36,11 @@ def test_examples_alternate_between_user_and_assistant(tmp_path: Path) -> None:
         load_examples("examples", tmp_path)
     (tmp_path / "examples.md").write_text("")
     assert load_examples("examples", tmp_path) == ()
+
+
+def test_a_preamble_tells_the_day_and_how_pictures_are_seen() -> None:
+    seen, *examples = load_preamble("system", "examples", seen=True, today=date(2026, 11, 22))
+    assert "Today is Sunday, 22 November 2026." in seen.text and load_prompt("pictures-seen") in seen.text
+    assert [message.role for message in examples[:2]] == ["user", "assistant"]
+    (told,) = load_preamble("system-small", None, seen=False, today=date(2026, 11, 22))
+    assert load_prompt("pictures-told") in told.text and "{" not in told.text

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from assistant.dialogue.notes import Facts
 from assistant.language.chat_template import ChatTemplate, TokenSpan
-from assistant.training.conversation import Preamble, Row, conversation, preamble, render
+from assistant.training.conversation import Row, conversation, preamble, render
 from assistant.training.prepared import PreparedSample, PreparedSamples
 from assistant.training.recipe import Recipe
 from assistant.training.sample import Source, chance
-from assistant.types import Evidence, Fusion
+from assistant.types import Evidence, Fusion, Message
 from assistant.vision.experts import labels_of
 
 _WINDOW = 8
@@ -84,7 +84,7 @@ class Batches:
             raise ValueError("the first stage needs virtual features")
         size = 2 * self._recipe.batch
         samples = [self._looked_at(self._virtual, number) for number in range(step * size, (step + 1) * size)]
-        return self._batch(samples, None, ["early"] * size)
+        return self._batch(samples, (), ["early"] * size)
 
     def mixed(self, step: int, *, late: bool = True) -> Batch:
         """Of the later stages; with `late`, of some steps the pictures are only told of, which teaches a connector nothing."""
@@ -93,7 +93,7 @@ class Batches:
         rng = chance(self._recipe.seed, "manner", step)
         late = rng.random() < self._recipe.late_share and late
         bare = rng.random() < self._recipe.bare_share
-        begun = None if bare else preamble(rng, system_prompt=self._system_prompt, examples=self._examples, late=late)
+        begun = () if bare else preamble(rng, system_prompt=self._system_prompt, examples=self._examples, late=late)
         fusions: list[Fusion] = [
             "late" if late else "early" if rng.random() < self._recipe.early_share else "hybrid" for _ in samples
         ]
@@ -109,8 +109,8 @@ class Batches:
             batches.append(self._batch(chosen, begun, ["hybrid" if i % 2 else "early" for i in range(len(chosen))]))
         return batches
 
-    def _batch(self, samples: Sequence[PreparedSample], begun: Preamble | None, fusions: Sequence[Fusion]) -> Batch:
-        spans = self._template.spans(begun.messages, reply=False) if begun else ()
+    def _batch(self, samples: Sequence[PreparedSample], begun: Sequence[Message], fusions: Sequence[Fusion]) -> Batch:
+        spans = self._template.spans(begun, reply=False)
         ids = [i for span in spans if isinstance(span, TokenSpan) for i in span.ids]
         rows = tuple(
             render(self._template, sample, conversation(sample, fusion, facts=self._facts))

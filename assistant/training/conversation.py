@@ -5,20 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date, timedelta
 
 import numpy as np
 
 from assistant.dialogue.notes import Facts, user_text
 from assistant.language.chat_template import ChatTemplate, MediaSpan, PromptSpan
-from assistant.prompts import load_examples, load_prompt
+from assistant.prompts import load_preamble
 from assistant.training.prepared import PreparedSample
 from assistant.training.sample import Exchange
 from assistant.types import Fusion, Image, Message
 
 _BLANK = np.zeros((1, 1, 3), np.uint8)
-_MONTHS = ("January", "March", "May", "June", "August", "October", "November", "December")
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_FIRST_DAY, _DAYS = date(2025, 1, 1), 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +38,9 @@ class Row:
     answers: tuple[Answer, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Preamble:
-    """What the conversations of a batch begin with, and how their pictures are told of."""
-
-    messages: tuple[Message, ...]
-    late: bool
-
-
-def preamble(rng: random.Random, *, system_prompt: str, examples: str | None, late: bool, folder: Path | None = None) -> Preamble:
+def preamble(rng: random.Random, *, system_prompt: str, examples: str | None, late: bool) -> tuple[Message, ...]:
     """The product's own, on some day."""
-    pictures = load_prompt("pictures-told" if late else "pictures-seen", folder)
-    today = f"{rng.choice(_DAYS)}, {rng.randint(1, 30)} {rng.choice(_MONTHS)} {rng.randint(2025, 2030)}"
-    system = load_prompt(system_prompt, folder).replace("{pictures}", pictures).replace("{today}", today)
-    return Preamble((Message("system", system), *(load_examples(examples, folder) if examples else ())), late)
+    return load_preamble(system_prompt, examples, seen=not late, today=_FIRST_DAY + timedelta(days=rng.randrange(_DAYS)))
 
 
 def conversation(sample: PreparedSample, fusion: Fusion, *, facts: Facts | None = None) -> tuple[Message, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from assistant.language.checkpoint import Checkpoint, open_checkpoint
 from assistant.language.embedded import EmbeddedModel
 from assistant.language.tokenizer import Tokenizer, open_tokenizer
 from assistant.language.word_vectors import CheckpointWords
-from assistant.prompts import load_examples, load_prompt
+from assistant.prompts import load_preamble
 from assistant.training.batches import Batch, Batches
 from assistant.training.data_store import DataStore
 from assistant.training.looking import ENCODER, Pictures, load_encoder, prepared_samples
@@ -263,8 +264,7 @@ def _replay(settings: Settings, order: Order, data: DataStore, say: Say) -> Text
 
 async def _record(settings: Settings, order: Order, prompts: Sequence[str], path: Path, say: Say) -> None:
     product = _product_settings(order.model).language_model
-    system = load_prompt(product.system_prompt).replace("{pictures}", load_prompt("pictures-seen")).replace("{today}", "Monday")
-    begun = (Message("system", system), *(load_examples(product.examples) if product.examples else ()))
+    begun = load_preamble(product.system_prompt, product.examples, seen=True, today=date.today())
     model = EmbeddedModel(
         weight_store(settings).folder(order.model) / "model.gguf",
         name=order.model,

@@ -64,5 +64,5 @@ def test_an_answer_without_a_token_is_an_error_that_names_the_sample(model: Tiny
 
 def test_the_preamble_is_the_products_with_the_words_that_fit_the_fusion() -> None:
     seen, told = (preamble(random.Random(0), system_prompt="system", examples="examples", late=late) for late in (False, True))
-    assert "each begins with" in seen.messages[0].text and "only through notes" in told.messages[0].text
-    assert "{" not in seen.messages[0].text and len(seen.messages) > 2
+    assert "each begins with" in seen[0].text and "only through notes" in told[0].text
+    assert "{" not in seen[0].text and len(seen) > 2
