@@ -11,6 +11,10 @@ Key: TypeAlias = int | tuple[str, int]
 """What stands at a position: a token id, or a picture's sha256 and the number of its visual token."""
 
 
+_TAIL = 16
+"""A text that goes on otherwise before its last so many positions, or within its first half, is another one."""
+
+
 class Slot:
     """Keys and values of one text, and the keys of what was read."""
 
@@ -59,11 +63,11 @@ class PrefixCache:
         best = max(range(len(shared)), key=shared.__getitem__, default=None)
         if best is None:
             slot = self._new()
-        elif shared[best] >= len(self._slots[best].read) / 2:
+        elif len(self._slots[best].read) - shared[best] <= min(_TAIL, shared[best]):
             slot = self._slots[best]
             slot.truncate(min(shared[best], len(wanted) - 1))
         else:
-            # A text that goes another way within its first half is another conversation: leave that one whole.
+            # another conversation, though both may begin with a long system prompt: leave that one whole
             slot = self._new() if len(self._slots) < self._limit else self._slots[0]
             slot.copy(self._slots[best], min(shared[best], len(wanted) - 1))
         self._slots = [*(kept for kept in self._slots if kept is not slot), slot]

@@ -1,8 +1,8 @@
 """How long a typed question takes until the reply begins: without a picture, with a new one, with one that was seen before.
 
-    python tests/benchmarks/picture.py [--profile tiny|fast|cpu ...] [--threads N] [--json]
+    python tests/benchmarks/picture.py [--profile tiny|fast|cpu ...] [--threads N] [--rounds N] [--json]
 
-Each profile runs in a process of its own, all loaded before the first question. The same question is asked eight times in two
+Each profile runs in a process of its own, all loaded before the first question. The same question is asked some times in two
 sessions that take turns: in one there is no picture; the other was shown one at its beginning ("seen"), or is shown another
 with each question ("new"), or was given it a while before ("ahead"), as in a chat where the question is yet to be typed. Times
 are milliseconds from the turn to the first token; where the machine is busy, only ratios mean something.
@@ -31,11 +31,10 @@ import numpy as np
 AIMS = {"new": 1.6, "seen": 1.15}
 """Beside the same question without a picture."""
 QUESTION = "What is in the picture?"
-ROUNDS = 8
 DATA = Path(__file__).parents[2] / "data"
 
 
-async def measure(profile: str, threads: int | None) -> dict[str, object]:
+async def measure(profile: str, threads: int | None, rounds: int) -> dict[str, object]:
     """The figures of one profile, in this process."""
     from assistant import AsyncAssistant
     from assistant.types import Image
@@ -65,7 +64,7 @@ async def measure(profile: str, threads: int | None) -> dict[str, object]:
                 await ask(f"{kind}-none")
                 await ask(kind, *([photo] if kind == "seen" else []))
                 times[kind] = []
-                for _ in range(ROUNDS):
+                for _ in range(rounds):
                     image = another()
                     if kind == "ahead":
                         await assistant._look([image])
@@ -78,7 +77,7 @@ async def measure(profile: str, threads: int | None) -> dict[str, object]:
                 "project": lambda image: model.count_tokens([_message(image)]),
                 "read text": lambda image: vision._read(image),
             }
-            images = [another() for _ in range(ROUNDS)]
+            images = [another() for _ in range(rounds)]
             spent = {name: [_ms(step, image) for image in images] for name, step in steps.items()}
             tokens = model.count_tokens([_message(photo)]) - model.count_tokens([_message(None)])
     return {"profile": profile, "load": os.getloadavg()[0], "times": times, "steps": spent, "tokens": tokens}
@@ -105,7 +104,7 @@ def report(result: dict[str, Any]) -> str:
         aim = f"   aim {AIMS[name]}: {'met' if ratio <= AIMS[name] else 'MISSED'}" if name in AIMS else ""
         lines.append(f"  first token, picture {told:<18}{shown:>8.0f} ms, without {without:>6.0f} ms {ratio:>6.2f} x{aim}")
     series = " ".join(f"{shown:.0f}" for shown, _ in result["times"]["new"])
-    lines.append(f"  first token, 1 to {ROUNDS} pictures in a session: {series} ms")
+    lines.append(f"  first token, one picture after the other in a session: {series} ms")
     lines += [f"  {name:<18}{statistics.median(values):>8.0f} ms" for name, values in result["steps"].items()]
     return "\n".join(lines)
 
@@ -115,18 +114,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", nargs="+", default=["tiny", "fast", "cpu"], choices=("tiny", "fast", "cpu"))
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        print(json.dumps(asyncio.run(measure(given.profile[0], given.threads))))
+        print(json.dumps(asyncio.run(measure(given.profile[0], given.threads, given.rounds))))
         return
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         file=sys.stderr,
     )
     for profile in given.profile:
-        command = [sys.executable, __file__, "--child", "--profile", profile]
+        command = [sys.executable, __file__, "--child", "--profile", profile, "--rounds", str(given.rounds)]
         command += ["--threads", str(given.threads)] if given.threads else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         print(done.stdout.strip() if given.json else report(json.loads(done.stdout)), flush=True)

@@ -44,6 +44,29 @@ def test_two_conversations_with_one_beginning_keep_a_slot_each(decoder: Decoder)
     assert prefixes.take([*second, 1]).read == second
 
 
+def test_short_conversations_after_a_long_beginning_keep_a_slot_each_and_a_third_takes_the_older(decoder: Decoder) -> None:
+    prefixes = PrefixCache(decoder, tokens=128, slots=2)
+    system = [5] * 60
+    texts = [[*system, *range(first, first + 20)] for first in (20, 40, 60)]
+    for text in texts[:2]:
+        read(decoder, prefixes.take(text), text)
+    for text in texts[:2]:
+        text.append(1)
+        slot = prefixes.take(text)
+        assert slot.read == text[:-1]
+        read(decoder, slot, text)
+    assert prefixes.take(texts[2]).read == system
+    assert prefixes.take([*texts[1], 9]).read == texts[1]
+
+
+def test_a_text_that_ends_otherwise_goes_on_in_its_slot(decoder: Decoder) -> None:
+    prefixes = PrefixCache(decoder, tokens=64, slots=2)
+    text = list(range(5, 45))
+    slot = prefixes.take(text)
+    read(decoder, slot, text)
+    assert prefixes.take([*text[:-3], 1, 2]) is slot
+
+
 def test_a_copied_beginning_predicts_what_a_fresh_one_does(decoder: Decoder) -> None:
     prefixes = PrefixCache(decoder, tokens=64, slots=2)
     first, second = [5, 6, *range(20, 30)], [5, 6, *range(40, 50)]
