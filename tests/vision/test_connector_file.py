@@ -7,9 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import assistant
 from assistant.errors import WeightsCorruptError, WeightsMismatchError, WeightsMissingError
 from assistant.vision.connector_file import describe, load_connector, read_manifest, save_connector
 from assistant.vision.connector_kinds import build_connector
+from assistant.weights.catalogue import CATALOGUE
 from tests.vision.tiny_vision import TinyEncoder, TinyWords
 
 
@@ -84,3 +86,20 @@ def test_a_manifest_that_does_not_fit_its_numbers_is_refused(path: Path, change:
     save_file({f"connector.{name}": tensor for name, tensor in state.items()}, path, header)
     with pytest.raises(WeightsCorruptError):
         load_connector(path, encoder, words)
+
+
+SHIPPED = sorted((Path(assistant.__file__).parent / "vision" / "trained").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda shipped: shipped.stem)
+def test_a_shipped_connector_fits_the_models_it_is_named_after(shipped: Path) -> None:
+    manifest = read_manifest(shipped)
+    assert shipped.stem == manifest.language_model_name
+    assert CATALOGUE[manifest.language_model_name].files[0].sha256 == manifest.language_model_sha256
+    assert CATALOGUE[manifest.encoder_name].files[0].sha256 == manifest.encoder_sha256
+    assert manifest.training and manifest.metrics
+
+
+def test_shipped_connectors_stay_small() -> None:
+    assert SHIPPED
+    assert sum(shipped.stat().st_size for shipped in SHIPPED) <= 50_000_000
