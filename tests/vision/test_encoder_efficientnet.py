@@ -88,7 +88,7 @@ def test_a_square_picture_is_named_as_by_the_classifier(encoder: EfficientNetEnc
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("model", ["efficientnet-lite0", pytest.param("efficientnet-lite2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["efficientnet-lite2", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)])
 def test_a_cup_of_espresso_is_named(weights_dir: Callable[[str], Path], model: str) -> None:
     encoder = EfficientNetEncoder(weights_dir(model) / "model.pth", sha256="")
     image = decode_image(PHOTO, max_bytes=2**20, max_pixels=10**6, max_side_px=1000)

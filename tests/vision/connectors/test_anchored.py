@@ -28,7 +28,7 @@ def test_untrained_tokens_are_a_sentence_of_the_models_own_words() -> None:
     features = TinyEncoder().encode([noise(9, 9)])
     sure = replace(features, logits_BK=torch.tensor([[-90.0, -90, 90, -90]]), regions=((Region("dog", 0.9, 0, 0, 0.1, 1),),))
     (tokens_ND,) = Anchored(TinyEncoder(), words, regions_start="Found:")(sure)
-    expected = words("Found: one dog (left). The picture shows a great white shark.")
+    expected = words("Found: one thing: a dog (left). The picture shows a great white shark.")
     torch.testing.assert_close(tokens_ND, expected)
     (without,) = Anchored(TinyEncoder(), words)(replace(sure, regions=((),)))
     torch.testing.assert_close(without, words("The picture shows a great white shark."))
@@ -47,7 +47,7 @@ def test_an_encoder_that_names_nothing_is_refused() -> None:
 
 @pytest.mark.weights
 async def test_an_untrained_connector_lets_a_small_model_name_a_photo(weights_dir: Callable[[str], Path]) -> None:
-    encoder = EfficientNetEncoder(weights_dir("efficientnet-lite0") / "model.pth", sha256="")
+    encoder = EfficientNetEncoder(weights_dir("efficientnet-lite2") / "model.pth", sha256="")
     source = weights_dir("smollm2-135m-instruct") / "model.gguf"
     checkpoint = open_checkpoint(source)
     words = CheckpointWords(checkpoint, open_tokenizer(checkpoint.tokenizer()), sha256="")
