@@ -188,6 +188,20 @@ def lora(begin_with: Path, **given: Any) -> None:
     _train({"model": read_manifest(begin_with).language_model_name, "begin_with": begin_with}, **given)
 
 
+@train.command("blend")
+@click.argument("trained", type=click.Path(path_type=Path))
+@click.option(
+    "--share", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the way from the untrained connector."
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+def blend_command(trained: Path, share: float, out: Path) -> None:
+    """Go back part of the way to the untrained connector, where training made the model forget too much."""
+    from assistant.training.blend import blend
+
+    blend(settings_for(None), trained, share, out)
+    click.echo(f"wrote {out}", err=True)
+
+
 @train.command()
 @click.option("--samples", default=6000, show_default=True, help="Different samples with pictures.")
 @click.option("--language", "languages", multiple=True, type=click.Choice(["en", "zh"]), help="[default: en]")

@@ -16,7 +16,7 @@ from assistant.vision.region_finder import RegionFinder
 from assistant.weights import WeightStore
 
 ENCODER, DETECTOR = "efficientnet-lite2", "ssd-mobilenet-v2-coco"
-_FOUND = 1
+_FOUND = 2
 """To be raised when the region finder finds other things in the same pictures."""
 
 

@@ -39,7 +39,7 @@ class RegionTokens(nn.Module):
 def phrase(regions: Sequence[Region]) -> str:
     """The regions in words: how many, then each with its colour and its place; at most ten of them.
 
-    Of five ways to say it, two of them with every order from left to right, a small model answered best after this one.
+    Of five ways to say it, three of them with every order from left to right, a small model answered best after this one.
     """
     told = ", ".join(f"a {region.title} ({region.place})" for region in regions)
     return f" {_NUMBERS[len(regions) - 1]} {'thing' if len(regions) == 1 else 'things'}: {told}."
