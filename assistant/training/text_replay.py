@@ -8,17 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from assistant.errors import ConfigError, FileMissingError
-from assistant.protocols import LanguageModel
 from assistant.training.data_store import DataStore
 from assistant.training.order import item_of
 from assistant.training.sample import Exchange, Language, Sample, Split, chance, split_of
-from assistant.types import GenerationOptions, Message, Prompt
 
 _FOLDERS: dict[Language, str] = {"en": "english", "zh": "chinese"}
 _UNSUITABLE = frozenset({"botprofile", "gossip", "politics"})
 """Files about who the machine is and about people: a reply to them is no knowledge worth keeping."""
 _FIRST_LINE = re.compile(r"^- - (.+)$")
-_MAX_TOKENS = 96
 _ARITHMETIC = 200
 
 
@@ -55,46 +52,22 @@ def _opening_lines(path: Path) -> Iterator[str]:
             line = ""
 
 
-async def record_replies(model: LanguageModel, prompts: Iterable[str], path: Path, *, system: str = "") -> int:
-    """Have a model answer the prompts greedily and write the answers down, one JSON object a line.
-
-    Prompts whose answers are in the file are not asked again, so that an interrupted recording goes on.
-
-    Returns:
-        How many answers are in the file.
-
-    Raises:
-        GenerationError: The model failed; what it answered before is kept.
-    """
-    done = {question for question, _ in _recorded(path)}
-    opening = (Message("system", system),) if system else ()
-    with path.open("a", encoding="utf-8") as lines:
-        for prompt in prompts:
-            if prompt in done:
-                continue
-            done.add(prompt)
-            pieces = [
-                piece.text async for piece in model.generate(_prompt(opening, prompt), GenerationOptions(max_tokens=_MAX_TOKENS))
-            ]
-            lines.write(json.dumps({"question": prompt, "answer": "".join(pieces).strip()}, ensure_ascii=False) + "\n")
-            lines.flush()
-    return len(done)
-
-
 def recorded_prompts(path: Path) -> frozenset[str]:
     """What a file has answers to; nothing where there is none."""
-    return frozenset(question for question, _ in _recorded(path))
+    return frozenset(question for question, _ in _rows(path)) if path.exists() else frozenset()
 
 
 def write_replies(path: Path, replies: Iterable[tuple[str, str]]) -> None:
-    """Add prompts and their answers to a file."""
-    with path.open("a", encoding="utf-8") as lines:
+    """Add prompts and their answers to a file, after its last whole line: of one that was stopped in the middle nothing stays."""
+    with path.open("ab") as lines:
+        lines.truncate(path.read_bytes().rfind(b"\n") + 1)
         for question, answer in replies:
-            lines.write(json.dumps({"question": question, "answer": answer}, ensure_ascii=False) + "\n")
+            row = json.dumps({"question": question, "answer": answer}, ensure_ascii=False)
+            lines.write(row.encode() + b"\n")
 
 
 class TextReplay:
-    """What `record_replies` wrote."""
+    """What `write_replies` wrote."""
 
     name = "replay"
     licence = "BSD-3-Clause, and the model's"
@@ -119,17 +92,9 @@ class TextReplay:
         return Sample(self.name, self.licence, f"{self.name}/{split}/{seed}/{number}", (Exchange(question, answer, "chat"),))
 
 
-def _prompt(opening: tuple[Message, ...], question: str) -> Prompt:
-    return Prompt((*opening, Message("user", question)))
-
-
-def _recorded(path: Path) -> list[tuple[str, str]]:
-    return list(_rows(path)) if path.exists() else []
-
-
 def _rows(path: Path) -> Iterator[tuple[str, str]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()  # a text's would also end at separators within an answer
     except OSError as error:
         raise FileMissingError(f"cannot read {path}: {error.strerror}", hint="record the replies first") from error
     for number, line in enumerate(lines, start=1):

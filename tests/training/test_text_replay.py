@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from assistant.errors import ConfigError, FileMissingError
-from assistant.testing import ScriptedLanguageModel
 from assistant.training.data_store import DataStore
-from assistant.training.text_replay import TextReplay, record_replies, replay_prompts
-
-_ = AsyncGenerator
+from assistant.training.text_replay import TextReplay, recorded_prompts, replay_prompts, write_replies
 
 
 def test_prompts_are_opening_lines_and_sums(store: DataStore) -> None:
@@ -22,14 +18,15 @@ def test_prompts_are_opening_lines_and_sums(store: DataStore) -> None:
     assert len(prompts) > 100 and len(set(prompts)) == len(prompts)
 
 
-async def test_an_interrupted_recording_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rest", [b'{"question": "c', '{"question": "几'.encode()[:-1]])
+def test_a_recording_that_was_stopped_in_the_middle_of_a_line_goes_on(tmp_path: Path, rest: bytes) -> None:
     path = tmp_path / "replies.jsonl"
-    model = ScriptedLanguageModel()
-    assert await record_replies(model, ["a?", "b?"], path) == 2
-    path.write_text(path.read_text() + '{"question": "c')  # killed in the middle of a line
-    path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
-    assert await record_replies(model, ["a?", "b?", "c?"], path) == 3
-    assert len(path.read_text().splitlines()) == 3
+    assert recorded_prompts(path) == frozenset()
+    write_replies(path, [("a?", "one\u2028two"), ("b?", "b!")])
+    path.write_bytes(path.read_bytes() + rest)
+    assert recorded_prompts(path) == {"a?", "b?"}
+    write_replies(path, [("c?", "c!"), ("d?", "d!")])
+    assert recorded_prompts(path) == {"a?", "b?", "c?", "d?"}
 
 
 def test_replies_are_gone_through_in_turn(tmp_path: Path) -> None:
