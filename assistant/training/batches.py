@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from assistant.dialogue.notes import Facts
 from assistant.language.chat_template import ChatTemplate, TokenSpan
 from assistant.training.conversation import Row, conversation, preamble, render
+from assistant.training.distillation import distilled
 from assistant.training.prepared import PreparedSample, PreparedSamples
 from assistant.training.recipe import Recipe
 from assistant.training.sample import Source, chance
@@ -103,7 +105,7 @@ class Batches:
         """To be evaluated on: one half with a short note, the other with none."""
         rng, batches = chance("evaluation"), []
         begun = preamble(rng, system_prompt=self._system_prompt, examples=self._examples, late=False)
-        samples = sorted((pictures[number] for number in range(self._recipe.evaluation_samples)), key=_length)
+        samples = sorted(self._asked_of(pictures, range(self._recipe.evaluation_samples)), key=_length)
         for first in range(0, len(samples), self._recipe.batch):
             chosen = samples[first : first + self._recipe.batch]
             batches.append(self._batch(chosen, begun, ["hybrid" if i % 2 else "early" for i in range(len(chosen))]))
@@ -119,18 +121,21 @@ class Batches:
         return Batch(torch.tensor(ids, dtype=torch.long), rows)
 
     def _sorted_window(self, window: int) -> list[list[PreparedSample]]:
-        samples = [
-            self._pictures[number % self._recipe.samples]
-            for number in range(window * self._n_pictures, (window + 1) * self._n_pictures)
-        ]
+        numbers = range(window * self._n_pictures, (window + 1) * self._n_pictures)
+        samples = self._asked_of(self._pictures, [number % self._recipe.samples for number in numbers])
         for source, n in ((self._virtual, self._n_virtual), (self._replay, self._n_replay)):
             if source is not None:
                 samples += [self._looked_at(source, number) for number in range(window * n, (window + 1) * n)]
         rng = chance(self._recipe.seed, "window", window)
         rng.shuffle(samples)
         samples.sort(key=_length)
-        size = self._recipe.batch
-        return rng.sample([samples[first : first + size] for first in range(0, len(samples), size)], _WINDOW)
+        ends = [len(samples) * i // _WINDOW for i in range(_WINDOW + 1)]
+        return rng.sample([samples[first:end] for first, end in pairwise(ends)], _WINDOW)
+
+    def _asked_of(self, pictures: PreparedSamples, numbers: Iterable[int]) -> list[PreparedSample]:
+        """Those of the samples about which something can be asked."""
+        samples = (distilled(pictures[number], self._names, seed=self._recipe.seed) for number in numbers)
+        return [sample for sample in samples if sample.exchanges]
 
     def _looked_at(self, source: Source, number: int) -> PreparedSample:
         """A sample without a picture; of virtual features the names are known."""

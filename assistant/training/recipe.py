@@ -20,13 +20,13 @@ class Recipe:
     minutes: float | None = None
     """The schedule ends after so many if that is before the last step; two such runs are not the same."""
     batch: int = 12
-    """Conversations of a step."""
+    """Conversations of a step, a few less where nothing can be asked about some pictures."""
     samples: int = 6000
     """Different samples with pictures; after the last comes the first again, told of in another manner."""
-    virtual_share: float = 0.08
+    virtual_share: float = 0.1
     """Of a batch, conversations about virtual features."""
-    replay_share: float = 0.14
-    """Of a batch, conversations without a picture, against forgetting."""
+    replay_share: float = 0.22
+    """Of a batch, conversations without a picture, against forgetting: the untouched model's own probabilities are to be met."""
     replies: int = 300
     """Different ones of those; the untouched model is asked for them once."""
     early_share: float = 0.4
@@ -40,7 +40,7 @@ class Recipe:
     frozen: float = 0.1
     """Share of the training after which the low-rank changes begin."""
     connector_rate: float = 1e-3
-    changes_rate: float = 4e-4
+    changes_rate: float = 3e-4
     concepts_rate: float = 3e-3
     warm_up_steps: int = 40
     last_rate: float = 0.05

@@ -26,6 +26,7 @@ from assistant.training.conversation import Answer, Row
 from assistant.training.curves import draw_curves
 from assistant.training.low_rank import LowRankChanges
 from assistant.training.recipe import Recipe
+from assistant.training.text_replay import TextReplay
 from assistant.training.trainable_decoder import TrainableDecoder
 from assistant.vision.connector import Connector
 from assistant.vision.encoder import Features
@@ -294,7 +295,10 @@ class Trainer:
                 parameter.requires_grad_(rate > 0)
 
     def _loss(self, batch: Batch, *, with_changes: bool) -> tuple[Tensor, int]:
-        """The mean over answers of each answer's mean cross-entropy, so that long answers do not drown the short."""
+        """The mean over answers of each answer's mean cross-entropy, so that long answers do not drown the short.
+
+        In conversations without a picture it is the cross-entropy with what the unchanged decoder would say.
+        """
         stream_BTD, starts = self._stream(batch, with_changes=with_changes)
         rows, places, targets, weights = list[int](), list[int](), list[int](), list[float]()
         for i, row in enumerate(batch.rows):
@@ -305,10 +309,24 @@ class Trainer:
                     targets.append(row.items[item])
                     weights.append(1 / (answer.end - answer.start))
         device = self._decoder.device
-        logits_NV = self._decoder.logits(stream_BTD[torch.tensor(rows, device=device), torch.tensor(places, device=device)])
+        chosen = torch.tensor(rows, device=device), torch.tensor(places, device=device)
+        logits_NV = self._decoder.logits(stream_BTD[chosen])
         losses_N = functional.cross_entropy(logits_NV, torch.tensor(targets, device=device), reduction="none")
+        replayed_N = torch.tensor([batch.rows[i].sample.source == TextReplay.name for i in rows], device=device)
+        if with_changes and self.changes is not None and replayed_N.any():
+            wanted_MV = self._unchanged(batch, *(part[replayed_N] for part in chosen))
+            retained_M = functional.cross_entropy(logits_NV[replayed_N], wanted_MV, reduction="none")
+            losses_N = losses_N.masked_scatter(replayed_N, retained_M)
         n_answers = sum(len(row.answers) for row in batch.rows)
         return losses_N @ torch.tensor(weights, device=device) / n_answers, sum(starts[i][-1] for i in range(len(starts)))
+
+    @torch.no_grad()
+    def _unchanged(self, batch: Batch, rows_M: Tensor, places_M: Tensor) -> Tensor:
+        """The probabilities that the decoder as it was gives at places of some rows, (M, V)."""
+        distinct, numbers_M = rows_M.unique(return_inverse=True)  # type: ignore[no-untyped-call]
+        chosen = Batch(batch.prefix_ids_P, tuple(batch.rows[i] for i in distinct.tolist()))
+        stream_BTD, _ = self._stream(chosen, with_changes=False)
+        return self._decoder.logits(stream_BTD[numbers_M, places_M]).softmax(dim=1)
 
     def _stream(self, batch: Batch, *, with_changes: bool = True) -> tuple[Tensor, list[list[int]]]:
         """The decoder's stream over a batch, and where each item of each row begins in it; last, where the row ends."""

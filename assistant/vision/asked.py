@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from assistant.types import Evidence, Region
+from assistant.types import Evidence, Label, Region
 from assistant.vision.colour import COLOURS
 from assistant.vision.kinds import SHAPES, broader, in_english, is_known, plain
 
@@ -26,6 +26,14 @@ _ALL = re.compile(
     r"\b(?:how many|count|number of)\b.*\b(?:things?|objects?|shapes?|items?|figures?)\b|(?:几|多少).*(?:东西|物体|形状)",
     re.IGNORECASE,
 )
+_NAMING = re.compile(
+    r"\bwhat(?:['’]s| is| are) (?:this|that|it|these|those|shown|(?:in|on) (?:the|this|that|my) (?:\w+ )?(?:picture|photo|image))\b"
+    r"|\bwhat (?:do|can) you see\b|\bwhat does (?:it|(?:the|this|that|my) \w+) show\b|\bname (?:it|this|that|what)\b"
+    r"|(?:是|有|看到)(?:了)?什么",
+    re.IGNORECASE,
+)
+"""What asks for a name rather than for a thing named."""
+_NAME_CONFIDENCE = 0.5
 _POSSESSIVE = re.compile(r"\b\w+['’]s\b")
 """A "woman's hat" asks for no woman."""
 _THINGS = ("thing", "one", "object", "shape", "part")
@@ -49,7 +57,7 @@ class _Asked:
 
     def fits(self, region: Region) -> bool:
         """Whether a region may be meant."""
-        return (not self.name or _is(region.name, self.name)) and self.colour in ("", region.colour)
+        return (not self.name or is_a(region.name, self.name)) and self.colour in ("", region.colour)
 
 
 def asked_about(question: str, evidence: Sequence[Evidence], shown: int) -> str:
@@ -69,8 +77,15 @@ def asked_about(question: str, evidence: Sequence[Evidence], shown: int) -> str:
     return f"[{' '.join(notes)}]" if notes else ""
 
 
+def is_a(name: str, thing: str) -> bool:
+    """Whether what an expert calls `name` is what a text calls `thing`, which is `plain`."""
+    return plain(name) == thing or thing in broader(name)
+
+
 def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     facts = [fact for one in asked if (fact := _fact(one, evidence))]
+    if not asked and _NAMING.search(question) and evidence.labels and evidence.labels[0].confidence >= _NAME_CONFIDENCE:
+        facts.append(f"The main thing is most likely {_sure(evidence.labels[0])}.")
     matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
     single = [(one, regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
     if len(single) == 2 and single[0][1] is not single[1][1]:
@@ -87,13 +102,13 @@ def _fact(asked: _Asked, evidence: Evidence) -> str:
     none = f"There is no {asked}." if _is_drawing(evidence) else f"No {asked} was found."
     if not asked.name:
         return none if _is_drawing(evidence) else ""
-    if others := [region for region in evidence.regions if asked.colour and _is(region.name, asked.name)]:
+    if others := [region for region in evidence.regions if asked.colour and is_a(region.name, asked.name)]:
         return f"{none} {_seen(asked.name, [_where(region, _Asked(asked.name, '')) for region in others])}"
-    if labels := [label for label in evidence.labels if _is(label.name, asked.name)]:
-        return f"There is {_a(labels[0].name)} ({labels[0].confidence:.0%} sure)."
+    if labels := [label for label in evidence.labels if is_a(label.name, asked.name)]:
+        return f"There is {_sure(labels[0])}."
     if wider := [region for region in evidence.regions if region.name in broader(asked.name)]:
         return _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
-    if any(_is(label.name, asked.name) for label in evidence.glimpses):
+    if any(is_a(label.name, asked.name) for label in evidence.glimpses):
         return f"There is probably {_a(str(asked))}, not seen clearly."
     return none if _can_be_denied(asked.name, evidence) else ""
 
@@ -107,6 +122,10 @@ def _seen(name: str, places: Sequence[str]) -> str:
 def _where(region: Region, asked: _Asked) -> str:
     told = region.colour if asked.name and not asked.colour else region.name if not asked.name else ""
     return ", ".join(part for part in (told, f"at the {region.place}") if part)
+
+
+def _sure(label: Label) -> str:
+    return f"{_a(label.name)} ({label.confidence:.0%} sure)"
 
 
 def _a(name: str) -> str:
@@ -158,10 +177,6 @@ def _names(question: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _is(name: str, asked: str) -> bool:
-    return plain(name) == asked or asked in broader(name)
-
-
 def _is_drawing(evidence: Evidence) -> bool:
     return any(region.name in SHAPES for region in evidence.regions)
 
@@ -170,22 +185,23 @@ def _can_be_denied(name: str, evidence: Evidence) -> bool:
     """Whether an expert that knows such things looked and saw none."""
     if name in SHAPES:
         return _is_drawing(evidence)
-    return name in _detected() or bool(broader(name) & _detected())
+    return name in detected() or bool(broader(name) & detected())
 
 
 def _is_thing(word: str) -> bool:
-    return word in SHAPES or word in _detected() or word in _kinds_of_things() or (is_known(word) and word not in _colours())
+    return word in SHAPES or word in detected() or word in _kinds_of_things() or (is_known(word) and word not in _colours())
 
 
 @cache
-def _detected() -> frozenset[str]:
+def detected() -> frozenset[str]:
+    """The things that the detector knows, in `plain` words."""
     lines = resources.files("assistant.vision").joinpath("coco_labels.txt").read_text("utf-8").splitlines()
     return frozenset(plain(line) for line in lines[1:] if line)
 
 
 @cache
 def _kinds_of_things() -> frozenset[str]:
-    return frozenset(kind for name in _detected() for kind in broader(name))
+    return frozenset(kind for name in detected() for kind in broader(name))
 
 
 @cache

@@ -113,6 +113,24 @@ def test_the_first_stages_leave_the_other_parameters_alone(tmp_path: Path, looke
     assert trainer.changes is not None and not any(up.any() for up in trainer.changes.up.values())
 
 
+def test_without_a_picture_the_unchanged_decoder_is_the_target(tmp_path: Path, looked_at: Path) -> None:
+    trainer, _ = trainer_of(tmp_path, looked_at, replace(RECIPE, replay_share=1.0, virtual_share=0.0))
+    assert trainer.changes is not None
+    batch = trainer._batches.mixed(0)
+    assert {row.sample.source for row in batch.rows} == {"replay"}
+
+    def gradient() -> float:
+        assert trainer.changes is not None
+        trainer._loss(batch, with_changes=True)[0].backward()  # type: ignore[no-untyped-call]
+        return max(float(up.grad.abs().max()) for up in trainer.changes.up.values() if up.grad is not None)
+
+    assert gradient() < 1e-6  # nothing is changed yet: there is nothing to undo
+    with torch.no_grad():
+        for up in trainer.changes.up.values():
+            up.add_(0.05)
+    assert gradient() > 1e-4
+
+
 def test_a_loss_that_is_no_number_changes_nothing_and_five_end_it(
     tmp_path: Path, looked_at: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

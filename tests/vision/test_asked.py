@@ -62,6 +62,10 @@ def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str,
         ("Is there an orange?", "[No orange was found.]"),
         ("Is there a ghost?", ""),
         ("What is the weather like?", ""),
+        ("What is in the picture?", "[The main thing is most likely a golden retriever (93% sure).]"),
+        ("What's this?", "[The main thing is most likely a golden retriever (93% sure).]"),
+        ("这是什么？", "[The main thing is most likely a golden retriever (93% sure).]"),
+        ("What is in the left hand?", ""),
     ],
 )
 def test_a_photo_is_asked_for_things_of_known_kinds(question: str, told: str) -> None:
@@ -79,6 +83,11 @@ def test_chinese_words_for_things_are_known(question: str, told: str) -> None:
     assert asked_about(question, [PHOTO], 1) == told
     assert asked_about("红色的圆形在哪里？", [DRAWING], 1) == "[There is one red circle: at the top left.]"
     assert asked_about("一共有几个形状？", [DRAWING], 1) == "[There are 3 things.]"
+
+
+def test_a_doubtful_name_is_not_put_forward() -> None:
+    doubtful = Evidence(640, 480, labels=(Label("tench", 0.4),))
+    assert asked_about("What is this?", [doubtful], 1) == ""
 
 
 def test_a_later_question_is_about_the_last_picture() -> None:

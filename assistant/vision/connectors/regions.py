@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from assistant.types import Region
 from assistant.vision.connector import WordVectors
+from assistant.vision.kinds import SHAPES
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -33,13 +34,18 @@ class RegionTokens(nn.Module):
     def lengths(self, regions: Sequence[Region]) -> list[tuple[Region, int]]:
         """Each region that is told, and how many of the last tokens tell of it, in order."""
         chosen = regions[: self._most]
-        return [(region, len(self._words(f" a {region.title} ({region.place}),"))) for region in chosen]
+        return [(region, len(self._words(f" {_told(region)},"))) for region in chosen]
 
 
 def phrase(regions: Sequence[Region]) -> str:
-    """The regions in words: how many, then each with its colour and its place; at most ten of them.
+    """The regions in words: how many, then each with its place, shapes with their colour; at most ten of them.
 
     Of five ways to say it, three of them with every order from left to right, a small model answered best after this one.
     """
-    told = ", ".join(f"a {region.title} ({region.place})" for region in regions)
+    told = ", ".join(map(_told, regions))
     return f" {_NUMBERS[len(regions) - 1]} {'thing' if len(regions) == 1 else 'things'}: {told}."
+
+
+def _told(region: Region) -> str:
+    # of a thing in a photo the colour is often that of the light: a "grey dog" hid the name that the encoder had for it
+    return f"a {region.title if region.name in SHAPES else region.name} ({region.place})"

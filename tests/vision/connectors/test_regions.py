@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from assistant.types import Region
@@ -15,6 +17,11 @@ DOG, LEFT, RIGHT = (
 
 def test_regions_are_counted_by_name_the_surest_first() -> None:
     assert phrase([DOG, LEFT, RIGHT]) == " three things: a dog (bottom), a person (left), a person (right)."
+
+
+def test_only_shapes_are_told_with_their_colour() -> None:
+    star, dog = replace(LEFT, name="star", colour="red"), replace(DOG, colour="grey")
+    assert phrase([star, dog]) == " two things: a red star (left), a dog (bottom)."
 
 
 def test_an_untrained_region_is_its_words() -> None:
