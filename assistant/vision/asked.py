@@ -6,6 +6,7 @@ Unasked, an expert reports only what it is sure of. Asked for one thing, it may 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +34,10 @@ _NAMING = re.compile(
     re.IGNORECASE,
 )
 """What asks for a name rather than for a thing named."""
+_DESCRIBING = re.compile(
+    r"\b(?:describe|caption|summari[sz]e)\b|\bwhat(?:['’]s| is) (?:going on|happening)\b|\btell me (?:all )?about (?:it|the|this|my)\b|描述|介绍",
+    re.IGNORECASE,
+)
 _NAME_CONFIDENCE = 0.5
 _POSSESSIVE = re.compile(r"\b\w+['’]s\b")
 """A "woman's hat" asks for no woman."""
@@ -84,8 +89,8 @@ def is_a(name: str, thing: str) -> bool:
 
 def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     facts = [fact for one in asked if (fact := _fact(one, evidence))]
-    if not asked and _NAMING.search(question) and evidence.labels and evidence.labels[0].confidence >= _NAME_CONFIDENCE:
-        facts.append(f"The main thing is most likely {_sure(evidence.labels[0])}.")
+    if not asked and ((describing := bool(_DESCRIBING.search(question))) or _NAMING.search(question)):
+        facts += _overview(evidence, describing)
     matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
     single = [(one, regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
     if len(single) == 2 and single[0][1] is not single[1][1]:
@@ -109,8 +114,20 @@ def _fact(asked: _Asked, evidence: Evidence) -> str:
     if wider := [region for region in evidence.regions if region.name in broader(asked.name)]:
         return _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
     if any(is_a(label.name, asked.name) for label in evidence.glimpses):
-        return f"There is probably {_a(str(asked))}, not seen clearly."
+        return f"There is probably one {asked}, not seen clearly."
     return none if _can_be_denied(asked.name, evidence) else ""
+
+
+def _overview(evidence: Evidence, describing: bool) -> Iterator[str]:
+    """What the whole picture is of: a sure name, and what else was found where it is to be described or nothing is sure."""
+    best = evidence.labels[:1]
+    sure = bool(best) and best[0].confidence >= _NAME_CONFIDENCE
+    counts = Counter(region.name for region in evidence.regions if not any(is_a(label.name, plain(region.name)) for label in best))
+    things = [f"{count} of {name}" if count > 1 else f"one {name}" for name, count in counts.items()]
+    if things and (describing or not sure):
+        yield f"There {'are' if len(things) > 1 or max(counts.values()) > 1 else 'is'} {', '.join(things)}."
+    for label in best:
+        yield f"The main thing {'is most likely' if sure else 'may be'} {_sure(label)}."
 
 
 def _seen(name: str, places: Sequence[str]) -> str:

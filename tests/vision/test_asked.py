@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from assistant.types import Evidence, Label, Region
@@ -55,7 +57,7 @@ def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str,
         ("Is there an animal in the photo?", "[There is one animal: at the center.]"),
         ("Is it a golden retriever?", "[There is a golden retriever (93% sure).]"),
         ("Do you see a man?", "[There is one person: at the right.]"),
-        ("Is there a car?", "[There is probably a car, not seen clearly.]"),
+        ("Is there a car?", "[There is probably one car, not seen clearly.]"),
         ("Are there any cats?", "[No cat was found.]"),
         ("Is there a hot dog?", "[No hot dog was found.]"),
         ("Is it a woman's hat?", ""),
@@ -85,9 +87,14 @@ def test_chinese_words_for_things_are_known(question: str, told: str) -> None:
     assert asked_about("一共有几个形状？", [DRAWING], 1) == "[There are 3 things.]"
 
 
-def test_a_doubtful_name_is_not_put_forward() -> None:
-    doubtful = Evidence(640, 480, labels=(Label("tench", 0.4),))
-    assert asked_about("What is this?", [doubtful], 1) == ""
+def test_a_doubtful_name_is_told_as_one_and_beside_what_was_found() -> None:
+    regions = (Region("bird", 0.9, 0, 0, 1, 1), Region("bird", 0.8, 0, 0, 1, 1), Region("boat", 0.8, 0, 0, 1, 1))
+    doubtful = Evidence(640, 480, labels=(Label("tench", 0.4),), regions=regions)
+    told = "[There are 2 of bird, one boat. The main thing may be a tench (40% sure).]"
+    assert asked_about("What is this?", [doubtful], 1) == told
+    assert asked_about("Describe it.", [doubtful], 1) == told
+    sure = replace(doubtful, labels=(Label("robin", 0.9),))
+    assert asked_about("Describe it.", [sure], 1) == "[There is one boat. The main thing is most likely a robin (90% sure).]"
 
 
 def test_a_later_question_is_about_the_last_picture() -> None:
