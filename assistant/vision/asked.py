@@ -35,7 +35,8 @@ _NAMING = re.compile(
 )
 """What asks for a name rather than for a thing named."""
 _DESCRIBING = re.compile(
-    r"\b(?:describe|caption|summari[sz]e)\b|\bwhat(?:['’]s| is) (?:going on|happening)\b|\btell me (?:all )?about (?:it|the|this|my)\b|描述|介绍",
+    r"\b(?:describe|caption|summari[sz]e)\b|\bwhat(?:['’]s| is) (?:going on|happening)\b"
+    r"|\btell me (?:all )?about (?:it|the|this|my)\b|描述|介绍",
     re.IGNORECASE,
 )
 _NAME_CONFIDENCE = 0.5

@@ -93,8 +93,10 @@ def test_a_doubtful_name_is_told_as_one_and_beside_what_was_found() -> None:
     told = "[There are 2 of bird, one boat. The main thing may be a tench (40% sure).]"
     assert asked_about("What is this?", [doubtful], 1) == told
     assert asked_about("Describe it.", [doubtful], 1) == told
-    sure = replace(doubtful, labels=(Label("robin", 0.9),))
-    assert asked_about("Describe it.", [sure], 1) == "[There is one boat. The main thing is most likely a robin (90% sure).]"
+    sure = replace(doubtful, labels=(Label("American robin", 0.9),))
+    assert (
+        asked_about("Describe it.", [sure], 1) == "[There is one boat. The main thing is most likely an American robin (90% sure).]"
+    )
 
 
 def test_a_later_question_is_about_the_last_picture() -> None:
