@@ -108,12 +108,14 @@ def _fetch(store: DataStore, names: Sequence[str], debian_mirror: str | None) ->
     click.echo(f"{len(names)} data packages are in {store.root}", err=True)
 
 
+_out = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+_folder = click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Of the run [default: OUT.run].")
+
+
 def _training_options(command: F) -> F:
-    """What both trainings take."""
+    """What all trainings take."""
     for option in reversed(
         (
-            click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."),
-            click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Of the run [default: OUT.run]."),
             click.option("--steps", type=click.IntRange(0), help="How many; 0 writes the untrained connector."),
             click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End the schedule after so many."),
             click.option("--batch", type=click.IntRange(1), help="Conversations of a step."),
@@ -127,7 +129,9 @@ def _training_options(command: F) -> F:
             click.option("--language", "languages", multiple=True, type=click.Choice(["en", "zh"]), help="[default: en]"),
             click.option("--photos", type=click.Path(exists=True, path_type=Path), help="Your COCO, Flickr8k or LLaVA data too."),
             click.option("--seed", type=int, help="Of all chance."),
-            click.option("--threads", default=1, show_default=True, help="Two are slower than one where others use the cores."),
+            click.option(
+                "--threads", default=1, show_default=True, type=click.IntRange(1), help="Two are slower where others use the cores."
+            ),
             click.option("--device", default="cpu", show_default=True, help="Of torch: cpu or cuda."),
         )
     ):
@@ -140,6 +144,8 @@ def _training_options(command: F) -> F:
 @click.option("--kind", default="anchored", show_default=True, help="Of the connector.")
 @click.option("--options", default="{}", metavar="JSON", help="Of the connector's kind.")
 @click.option("--only", is_flag=True, help="Leave the language model as it is.")
+@_out
+@_folder
 @_training_options
 def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> None:
     """Train a connector and low-rank changes to its language model; run again to go on where it was stopped."""
@@ -156,17 +162,20 @@ def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> 
 @click.option("--model", required=True, metavar="NAME", help="The language model.")
 @click.option("--kind", "kinds", multiple=True, help="May be repeated [default: anchored, linear, mlp, conv_pool, resampler].")
 @click.option("--with-changes", is_flag=True, help="Train low-rank changes too, instead of connectors alone.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="A folder; each kind gets one of its own in it."
+)
 @_training_options
 @json_option
-def compare(model: str, kinds: tuple[str, ...], with_changes: bool, as_json: bool, **given: Any) -> None:
-    """Train one kind of connector after the other alike, in folders below OUT, and print what each comes to."""
+def compare(model: str, kinds: tuple[str, ...], with_changes: bool, out: Path, as_json: bool, **given: Any) -> None:
+    """Train one kind of connector after the other alike and print what each comes to; run again to go on where it was stopped."""
     from assistant.training.ablation import compare_connectors
 
     settings, order = settings_for(None), _order({"model": model, "with_changes": with_changes}, **given)
     chosen = [(kind, {"grid_side": 4} if kind == "anchored" else {}) for kind in kinds or _COMPARED]
     with _bar("training", 1000) as advance:
         reporter = _reporter(order.recipe, advance)
-        rows = compare_connectors(settings, order, chosen, given["out"], report=reporter, say=_say)
+        rows = compare_connectors(settings, order, chosen, out, report=reporter, say=_say)
     for row in rows:
         if as_json:
             print_json(asdict(row))
@@ -180,6 +189,8 @@ _COMPARED = ("anchored", "linear", "mlp", "conv_pool", "resampler")
 
 @train.command()
 @click.option("--connector", "begin_with", required=True, type=click.Path(path_type=Path), help="The file to go on with.")
+@_out
+@_folder
 @_training_options
 def lora(begin_with: Path, **given: Any) -> None:
     """Go on training a connector file, with low-rank changes to the language model that it names."""
@@ -193,7 +204,7 @@ def lora(begin_with: Path, **given: Any) -> None:
 @click.option(
     "--share", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the way from the untrained connector."
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+@_out
 def blend_command(trained: Path, share: float, out: Path) -> None:
     """Go back part of the way to the untrained connector, where training made the model forget too much."""
     from assistant.training.blend import blend
@@ -203,7 +214,7 @@ def blend_command(trained: Path, share: float, out: Path) -> None:
 
 
 @train.command()
-@click.option("--samples", default=6000, show_default=True, help="Different samples with pictures.")
+@click.option("--samples", default=6000, show_default=True, type=click.IntRange(1), help="Different samples with pictures.")
 @click.option("--language", "languages", multiple=True, type=click.Choice(["en", "zh"]), help="[default: en]")
 @click.option("--photos", type=click.Path(exists=True, path_type=Path), help="Your COCO, Flickr8k or LLaVA data too.")
 @click.option("--seed", default=0, show_default=True, help="Of all chance.")
@@ -223,9 +234,15 @@ def prepare(samples: int, languages: tuple[Language, ...], photos: Path | None, 
     prepared = prepared_samples(settings.cache_dir, pictures, "held-out" if held_out else "train", encoder)
     blocks = -(-samples // BLOCK)
     with _bar("looking at pictures", blocks) as advance:
+        begun_elsewhere = []
         for block in range(blocks):
+            if prepared.prepare(block, wait=False):
+                advance(f"block {block + 1} of {blocks}")
+            else:
+                begun_elsewhere.append(block)
+        for block in begun_elsewhere:
             prepared.prepare(block)
-            advance(f"{(block + 1) * BLOCK} samples")
+            advance(f"block {block + 1} of {blocks}")
     click.echo(f"{blocks * BLOCK} samples are in {prepared.folder}", err=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +48,7 @@ class Pictures:
     seed: int = 0
 
 
-def prepared_samples(
-    cache_dir: Path, pictures: Pictures, split: Split, encoder: EfficientNetEncoder, *, levels: Sequence[str] | None = None
-) -> PreparedSamples:
+def prepared_samples(cache_dir: Path, pictures: Pictures, split: Split, encoder: EfficientNetEncoder) -> PreparedSamples:
     """The samples of these pictures.
 
     Raises:
@@ -69,4 +66,4 @@ def prepared_samples(
         "split": split,
     }
     root = cache_dir / "training" / "prepared"
-    return PreparedSamples(root, mixture, description, encoder, _Finder(WeightStore(cache_dir)), levels=levels)
+    return PreparedSamples(root, mixture, description, encoder, _Finder(WeightStore(cache_dir)))

@@ -70,8 +70,6 @@ class PreparedSamples:
         description: Mapping[str, object],
         encoder: FeatureEncoder,
         finder: Finder,
-        *,
-        levels: Sequence[str] | None = None,
     ) -> None:
         """Choose the folder.
 
@@ -81,12 +79,10 @@ class PreparedSamples:
             description: All that decides which samples the mixture makes.
             encoder: That looks.
             finder: Of the regions. What it finds lies in a file of its own, so that a better one costs no second encoding.
-            levels: Of the encoder, that the samples shall have; None is all that are stored.
         """
         self._mixture, self._encoder, self._finder = mixture, encoder, finder
         # the coarse copy of the head's grid is left out: no connector reads it by default
-        self._stored = tuple(name for name in encoder.levels if name != "stride32")
-        self._levels = self._stored if levels is None else tuple(levels)
+        self._levels = tuple(name for name in encoder.levels if name != "stride32")
         facts = {**description, "encoder": encoder.sha256, "normalisation": encoder.normalisation, "version": VERSION}
         self.folder = root / hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         self._block = lru_cache(maxsize=4)(self._loaded)
@@ -100,14 +96,28 @@ class PreparedSamples:
         """Whether a block is on disk."""
         return self._notes(block).exists() and self._found(block).exists()
 
-    def prepare(self, block: int) -> None:
-        """Bring a block to disk, unless it is there or another process does it."""
+    def prepare(self, block: int, *, wait: bool = True) -> bool:
+        """Bring a block to disk, unless it is there; where another process is at it, that is waited for.
+
+        Args:
+            block: Of `BLOCK` samples.
+            wait: Wait for another process; else leave the block to it.
+
+        Returns:
+            Whether the block is on disk.
+        """
         if self.has(block):
-            return
+            return True
         self.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.folder / f"{block:05}.lock"):
-            if self.has(block):
-                return
+        try:
+            with filelock.FileLock(self.folder / f"{block:05}.lock", timeout=-1 if wait else 0):
+                self._prepare(block)
+        except filelock.Timeout:
+            return False
+        return True
+
+    def _prepare(self, block: int) -> None:
+        if not self.has(block):
             samples = [self._mixture.sample(number) for number in range(block * BLOCK, (block + 1) * BLOCK)]
             pictures = [image.pixels_HWC for sample in samples for image in sample.images]
             if not self._notes(block).exists():
@@ -119,7 +129,7 @@ class PreparedSamples:
     def _encoded(self, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, Tensor]:
         looks = [self._encoder.encode(batch) for batch in _batches(pictures)]
         tensors = {"logits": torch.cat([x.logits_BK for x in looks]), "pooled": torch.cat([x.pooled_BV for x in looks])}
-        tensors |= {f"level.{name}": torch.cat([x.levels[name] for x in looks]) for name in self._stored}
+        tensors |= {f"level.{name}": torch.cat([x.levels[name] for x in looks]) for name in self._levels}
         return {name: tensor.cpu().half().contiguous() for name, tensor in tensors.items()}
 
     def _loaded(self, block: int) -> tuple[PreparedSample, ...]:

@@ -61,3 +61,8 @@ def test_a_training_that_cannot_be_is_refused_before_anything_is_loaded(tmp_path
 def test_lora_asks_for_a_connector_that_is_there(tmp_path: Path) -> None:
     done = CliRunner().invoke(train, ["lora", "--connector", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
     assert "there is no connector" in str(done.exception)
+
+
+def test_a_comparison_goes_on_in_the_folder_that_it_began(tmp_path: Path) -> None:
+    done = CliRunner().invoke(train, ["compare", "--model", "whisper-base", "--out", str(tmp_path)])
+    assert "there is no language model 'whisper-base'" in str(done.exception)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import filelock
 import pytest
 
 from assistant.training.mixture import Mixture
@@ -49,6 +50,15 @@ def test_a_damaged_block_is_made_again(tmp_path: Path) -> None:
     first = samples[BLOCK]
     (samples.folder / "00001.safetensors").write_bytes(b"nothing")
     assert tiny_samples(tmp_path)[BLOCK].evidence == first.evidence
+
+
+def test_a_block_that_another_process_is_at_is_left_to_it_or_waited_for(tmp_path: Path) -> None:
+    samples = tiny_samples(tmp_path)
+    samples.folder.mkdir(parents=True)
+    with filelock.FileLock(samples.folder / "00000.lock"):
+        assert not samples.prepare(0, wait=False)
+        assert samples.prepare(1, wait=False) and samples.has(1)
+    assert samples.prepare(0) and samples.has(0)
 
 
 @pytest.mark.parametrize("change", [{"split": "held-out"}, {"split": "train", "seed": 1}])
