@@ -133,7 +133,7 @@ def _embedded(settings: Settings, vision: LazyVision | None = None) -> LanguageM
 def _seeing(settings: Settings, source: Path, vision: LazyVision, make: Callable[..., EmbeddedModel]) -> EmbeddedModel:
     """A model and its connector, which is built when the first picture is shown."""
     from assistant.language.word_vectors import weights_sha256
-    from assistant.vision.connector_file import check_pair, load_connector, read_adapters, shipped_connector
+    from assistant.vision.connector_file import check_fusion, check_pair, load_connector, read_adapters, shipped_connector
     from assistant.vision.connector_kinds import KINDS, build_connector
     from assistant.vision.experts import EvidenceEncoder
     from assistant.vision.projector import PictureProjector
@@ -141,6 +141,7 @@ def _seeing(settings: Settings, source: Path, vision: LazyVision, make: Callable
     store, name = weight_store(settings), settings.language_model.model
     file = Path(settings.vision.connector).expanduser() if settings.vision.connector else shipped_connector(name)
     sha256, adapters = "", {}
+    check_fusion(file, settings.vision.fusion or "hybrid", language_model=name)
     if file is not None:
         sha256 = store.model(name).files[0].sha256 if name in store.catalogue else weights_sha256(source)
         check_pair(file, encoder_sha256=store.model(settings.vision.model).files[0].sha256, language_model_sha256=sha256)
@@ -155,13 +156,18 @@ def _seeing(settings: Settings, source: Path, vision: LazyVision, make: Callable
         return PictureProjector(experts.features, load_connector(file, experts.encoder, words).connector)
 
     projector = Lazy(project)
-    model = make(adapters=adapters, visual_tokens=lambda image: projector.now()(image))
+    model = make(adapters=adapters, visual_tokens=lambda image, question: projector.now()(image, question))
     return model
 
 
 def _transformers(settings: Settings) -> LanguageModel:
     from assistant.language.transformers_model import TransformersModel
 
+    if settings.vision.fusion in ("cross_attention", "co_attention"):
+        raise ConfigError(
+            f"vision.fusion is {settings.vision.fusion!r} and engine 'transformers' shows pictures as its model was made for",
+            hint='set vision.fusion to "hybrid", or language_model.engine to "embedded" with a connector of that kind',
+        )
     return TransformersModel(
         _named_model(settings),
         device=settings.language_model.device,

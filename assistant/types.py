@@ -8,7 +8,7 @@ Quantities end in their unit: `_s _ms _hz _px _tokens _bytes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -211,13 +211,22 @@ class VisualPart:
     """Where in the picture; empty where they are about all of it."""
 
 
+Look: TypeAlias = Callable[[int, NDArray[np.float32]], None]
+"""Lets positions of a prompt look at a picture: given the number of a decoder's layer and the stream (L, D) on its way into that
+layer, changes the stream in place."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VisualTokens:
-    """A picture as embeddings of the language model's width, spliced into its prompt."""
+    """A picture for a language model: embeddings of its width, spliced into its prompt, or something to look at."""
 
     tokens_ND: NDArray[np.float32]
     parts: tuple[VisualPart, ...] = ()
     """What they stand for, in order; empty where nobody knows."""
+    question: str = ""
+    """The words they were made for; "" where they are the same whatever is asked."""
+    look: Look | None = None
+    """By which the positions after the picture see it; None where they read its tokens."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,9 +236,10 @@ class Sight:
     evidence: Evidence
 
 
-Fusion: TypeAlias = Literal["early", "late", "hybrid"]
+Fusion: TypeAlias = Literal["early", "late", "hybrid", "cross_attention", "co_attention"]
 """How pictures reach the language model: as visual tokens and the text read in them; as a note with all evidence; as visual
-tokens and a short note."""
+tokens and a short note; looked at between its layers, with the text read in them; as visual tokens made for the question, with
+the text read in them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,24 @@ def test_a_connector_that_does_not_fit_or_is_not_there_is_refused_before_anythin
         seeing_model(tmp_path, connector=str(tmp_path / "none.safetensors"))
 
 
+def test_a_way_that_the_connector_or_the_engine_does_not_serve_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="untrained connector does not serve") as caught:
+        seeing_model(tmp_path, fusion="cross_attention")
+    assert "train connector --kind gated_cross_attention" in caught.value.hint
+    file = tmp_path / "eyes.safetensors"
+    connector = build_connector("co_attention", TinyEncoder(), TinyWords())
+    save_connector(file, connector, describe("co_attention", {}, connector, TinyEncoder(), TinyWords()))
+    for fusion in (None, "early", "cross_attention"):
+        with pytest.raises(ConfigError, match="eyes.safetensors does not serve") as caught:
+            seeing_model(tmp_path, connector=str(file), fusion=fusion)
+        assert 'set vision.fusion to "co_attention"' in caught.value.hint
+    settings = load_settings(
+        {"language_model": {"engine": "transformers", "model": str(tmp_path)}, "vision": {"fusion": "co_attention"}}, environment={}
+    )
+    with pytest.raises(ConfigError, match="as its model was made for"):
+        builder("language_model", "transformers")(settings)
+
+
 def test_settings_are_given_to_a_builder_of_the_users_own(tmp_path: Path) -> None:
     settings: Settings = load_settings({"recognizer": {"engine": "assistant.testing:recognizer"}}, environment={})
     assert isinstance(builder("recognizer", settings.recognizer.engine)(settings), ScriptedRecognizer)

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from assistant.cli.terminal import profile_option, settings_for
 from assistant.config import Settings, load_settings
+from assistant.errors import ConfigError
 
 if TYPE_CHECKING:  # they import torch, a second that the other commands need not wait for
     from assistant.evaluation.chat import ChatResult
@@ -23,14 +24,14 @@ if TYPE_CHECKING:  # they import torch, a second that the other commands need no
     from assistant.evaluation.retention import Retention
     from assistant.evaluation.task import Sampling, Task
     from assistant.evaluation.vision import VisionReport
-    from assistant.types import Image
+    from assistant.types import Fusion, Image
     from assistant.vision.encoder import FeatureEncoder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _TASKS = ("naming", "presence", "count", "vqa", "captions", "ocr", "scenes", "signs", "text")
 _CONDITIONS = ("tokens+evidence", "tokens", "evidence", "blind", "shuffled")
-_FUSIONS = ("early", "late", "hybrid", "cross_attention", "co_attention")
+_FUSIONS: tuple[Fusion, ...] = ("early", "late", "hybrid", "cross_attention", "co_attention")
 _FUSION_TASKS = ("naming", "presence", "count", "scenes", "signs")
 _PROFILES = ("tiny", "fast", "cpu")
 _COSTED = 8
@@ -129,27 +130,42 @@ def vision(
 @click.command()
 @_data
 @_model
+@click.option(
+    "--connector", "named", multiple=True, metavar="WAY=FILE", help="Of a way; may be repeated [default: the shipped one]."
+)
 @_every
 @_limit(30)
 @_seed
 @_json
 @profile_option
 def fusion(
-    data: Path | None, model: str | None, every: int, limit: int, seed: int, json_file: Path | None, profile: str | None
+    data: Path | None,
+    model: str | None,
+    named: tuple[str, ...],
+    every: int,
+    limit: int,
+    seed: int,
+    json_file: Path | None,
+    profile: str | None,
 ) -> None:
-    """Ways for pictures to reach the language model, side by side: what each gets right, and what it costs."""
+    """Ways for pictures to reach the language model, side by side: what each gets right, and what it costs.
+
+    The ways are early, late, hybrid, cross_attention and co_attention; the last two need files that were trained for them.
+    """
     from assistant.evaluation.task import Sampling
 
     settings = _settings(profile, model, None)
+    files = _named_files(named, settings)
     built = _tasks(settings, _FUSION_TASKS, data, Sampling(every, limit), seed)
     images = _new_pictures(seed + 1)
-    rows = [asyncio.run(_row(way, _with_vision(settings, fusion=way), built, images)) for way in _FUSIONS]
+    chosen = [(way, _with_vision(settings, fusion=way, **({"connector": files[way]} if way in files else {}))) for way in _FUSIONS]
+    rows = [asyncio.run(_row(way, one, built, images)) for way, one in chosen]
     _compare(rows, f"{settings.language_model.model}", json_file)
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--fusion", "way", default="early", show_default=True, type=click.Choice(_FUSIONS), help="How pictures are shown.")
+@click.option("--fusion", "way", default="early", show_default=True, type=click.Choice(("early", "hybrid")), help="What notes say.")
 @_model
 @_every
 @_limit(300)
@@ -166,13 +182,18 @@ def connectors(
     json_file: Path | None,
     profile: str | None,
 ) -> None:
-    """Connectors of one language model side by side, on scenes that training never sees."""
+    """Connectors of one language model side by side, on scenes that training never sees.
+
+    Those whose pictures are shown in a way of their own, cross_attention or co_attention, are measured in that way.
+    """
     from assistant.evaluation.task import Sampling
+    from assistant.vision.connector_file import fusions_of
 
     settings = _settings(profile, model, None)
     built = _tasks(settings, ("scenes",), None, Sampling(every, limit), seed)
     images = _new_pictures(seed + 1)
-    changed = (_with_vision(settings, fusion=way, connector=str(file)) for file in files)
+    ways = [way if way in (served := fusions_of(file)) else served[0] for file in files]
+    changed = (_with_vision(settings, fusion=one, connector=str(file)) for one, file in zip(ways, files, strict=True))
     rows = [asyncio.run(_row(file.stem, one, built, images, by_family=True)) for file, one in zip(files, changed, strict=True)]
     _compare(rows, f"{settings.language_model.model}, {way}", json_file)
 
@@ -229,22 +250,36 @@ def _new_pictures(seed: int) -> list[Image]:
     return [Shapes(("en",)).sample(number, seed=seed, split="held-out").images[0] for number in range(_COSTED)]
 
 
+def _named_files(named: Sequence[str], settings: Settings) -> dict[str, str]:
+    """The files that the command line names, by the way that each is for."""
+    from assistant.vision.connector_file import check_fusion
+
+    files = {}
+    for text in named:
+        way, equals, file = text.partition("=")
+        fusion = next((known for known in _FUSIONS if known == way and known != "late"), None)
+        if fusion is None or not equals:
+            raise ConfigError(f"--connector {text} names no way and file", hint=f"WAY=FILE; ways: {', '.join(_FUSIONS)}")
+        check_fusion(Path(file), fusion, language_model=settings.language_model.model)
+        files[way] = file
+    return files
+
+
 async def _row(name: str, settings: Settings, tasks: Sequence[Task], images: Sequence[Image], *, by_family: bool = False) -> Row:
     """Measured, or not available where the model does not take pictures in this way."""
     from assistant.evaluation.comparison import Row, measure_row
     from assistant.evaluation.conditions import Condition
     from assistant.evaluation.costs import parameters
     from assistant.evaluation.subject import open_subject
-    from assistant.types import Fusion
     from assistant.vision.connector_file import shipped_connector
 
     way, file = settings.vision.fusion, settings.vision.connector or shipped_connector(settings.language_model.model)
-    if way not in get_args(Fusion):
-        return Row(name, available=False)
+    if way in ("cross_attention", "co_attention") and not settings.vision.connector:
+        return Row(name, f"name a file that was trained for it, --connector {way}=FILE")
     condition = Condition(name, way)
     async with open_subject(settings) as subject:
         if not subject.takes(condition):
-            return Row(name, available=False)
+            return Row(name, f"{subject.model.name} takes no pictures")
         _say(name)
         trained = parameters(Path(file) if file and subject.model.sees else None)
         return await measure_row(

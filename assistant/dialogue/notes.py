@@ -44,7 +44,7 @@ def user_text(
         for number, item in zip(numbers, evidence, strict=True)
         if (told := told_of(item, fusion))
     ]
-    asked = facts(text, (*earlier, *evidence), len(evidence)) if facts is not None and fusion != "early" else ""
+    asked = facts(text, (*earlier, *evidence), len(evidence)) if facts is not None and fusion in ("late", "hybrid") else ""
     # after the question: before it, a small model answered fewer right (63 of 100 beside 70)
     return "\n".join(part for part in (*notes, text, asked) if part)
 
@@ -62,7 +62,7 @@ def told_of(evidence: Evidence, fusion: Fusion) -> str:
             return replace(evidence, text_lines=lines).line()
         case "hybrid":
             return "; ".join(part for part in (names, read) if part)
-        case "early":
+        case "early" | "cross_attention" | "co_attention":
             return read
         case _:
             assert_never(fusion)

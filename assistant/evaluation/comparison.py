@@ -19,7 +19,8 @@ class Row:
     """One line of a table: a way of fusion, or a connector."""
 
     name: str
-    available: bool = True
+    missing: str = ""
+    """Why it is not available."""
     right: dict[str, Figure] = field(default_factory=dict)
     """By column."""
     costs: Costs = Costs(0, 0, 0, 0)
@@ -59,27 +60,30 @@ async def measure_row(
     for result in report.results:
         figures = result.score.figures
         right |= {figure.name: figure for figure in figures} if by_family else {result.task: figures[0]}
-    return Row(name, True, right, costs, *connector_parameters)
+    return Row(name, "", right, costs, *connector_parameters)
 
 
 def table(rows: Sequence[Row], *, title: str) -> str:
-    """A line for each row; shares in per cent with half their 95 % interval, times in milliseconds, medians."""
+    """A line for each row, those that are not available last.
+
+    Shares are in per cent with half their 95 % interval, times in milliseconds, medians.
+    """
     columns = list(dict.fromkeys(column for row in rows for column in row.right))
     heads = [title, *columns, "tokens", "connector", "changed", "look ms", "experts ms", "first token ms"]
     lines = [heads]
     for row in rows:
-        if not row.available:
-            lines.append([row.name, "not available", *[""] * (len(heads) - 2)])
+        if row.missing:
             continue
         costs = row.costs
         times = [f"{x:.0f}" for x in (costs.look_ms, costs.evidence_ms, costs.first_token_ms)]
         counts = [f"{costs.tokens:.0f}", _million(row.parameters), _million(row.changed)]
         lines.append([row.name, *(str(row.right[x]) if x in row.right else "" for x in columns), *counts, *times])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
+    measured = [
         (f"{head:<{widths[0]}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))).rstrip()
         for head, *cells in lines
-    )
+    ]
+    return "\n".join([*measured, *(f"{row.name} is not available: {row.missing}" for row in rows if row.missing)])
 
 
 def _million(count: int) -> str:

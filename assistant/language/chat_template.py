@@ -29,6 +29,8 @@ class MediaSpan:
     """The place in the prompt where a picture's visual tokens go."""
 
     image: Image
+    question: str = ""
+    """The words of the message that shows it."""
 
 
 PromptSpan: TypeAlias = TokenSpan | MediaSpan
@@ -71,7 +73,7 @@ class ChatTemplate:
             ids += [self._start, *self._roles[message.role]]
             for number, image in message.numbered if pictures else ():
                 ids += self._tokenizer.encode(f"Picture {number}: ")
-                spans += [TokenSpan(tuple(ids)), MediaSpan(image)]
+                spans += [TokenSpan(tuple(ids)), MediaSpan(image, message.text)]
                 ids = []
             ids += [*self._tokenizer.encode(message.text), self._end, *self._line_break]
         if reply:

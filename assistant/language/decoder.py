@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from assistant.language.decoder_config import DecoderConfig, corrupt
 from assistant.language.linear import GatedFeedForward, Linear
 from assistant.language.machine_code import Target, host_target
 from assistant.language.team import Team
+from assistant.types import Look
 
-__all__ = ["Decoder", "DecoderConfig", "KeyValueCache"]
+__all__ = ["Decoder", "DecoderConfig", "KeyValueCache", "Looking"]
 
 
 CHUNK_ROWS = 256
@@ -70,6 +73,19 @@ class KeyValueCache:
                 mine_THW[:skipped] = 0  # nobody attends to it, but what memory held could be NaN
                 mine_THW[skipped:length] = read_1THW[0, : length - skipped]
         self.length = length
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Positions of a sequence that look at a picture before each layer."""
+
+    look: Look
+    start: int
+    """The first of them, padding counted."""
+    end: int = sys.maxsize
+    """The position after the last."""
+    row: int = 0
+    """The sequence, of B."""
 
 
 class _Layer:
@@ -199,13 +215,16 @@ class Decoder:
         return torch.from_numpy(self._table.take(ids).dequantize()).view(*token_ids_BL.shape, self.config.width)
 
     @torch.inference_mode()
-    def forward(self, embeddings_BLD: Tensor, cache: KeyValueCache, *, all_positions: bool = False) -> Tensor:
+    def forward(
+        self, embeddings_BLD: Tensor, cache: KeyValueCache, *, all_positions: bool = False, looks: Sequence[Looking] = ()
+    ) -> Tensor:
         """Append L positions to the cache and predict what follows.
 
         Args:
             embeddings_BLD: Of tokens, pictures, or both; any float dtype.
             cache: Filled by L more positions.
             all_positions: Logits of each new position, not of the last alone.
+            looks: Which positions look at what; those of the cache looked when they were new.
 
         Returns:
             float32 logits, (B, V), or (B, L, V).
@@ -219,24 +238,32 @@ class Decoder:
         size = max(1, CHUNK_ROWS // len(embeddings_BLD))
         chunks = [embeddings_BLD[:, first : first + size] for first in range(0, embeddings_BLD.shape[1], size)]
         if all_positions:
-            return torch.cat([self._logits(self._advance(chunk, cache)) for chunk in chunks], 1)
+            return torch.cat([self._logits(self._advance(chunk, cache, looks)) for chunk in chunks], 1)
         for chunk in chunks[:-1]:
-            self._advance(chunk, cache)
-        return self._logits(self._advance(chunks[-1], cache)[:, -1:])[:, 0]
+            self._advance(chunk, cache, looks)
+        return self._logits(self._advance(chunks[-1], cache, looks)[:, -1:])[:, 0]
 
-    def _advance(self, embeddings_BLD: Tensor, cache: KeyValueCache) -> Tensor:
+    def _advance(self, embeddings_BLD: Tensor, cache: KeyValueCache, looks: Sequence[Looking]) -> Tensor:
         """The stream after the last layer; the cache grows."""
         batch, length, width = embeddings_BLD.shape
         start, end = cache.length, cache.length + length
         turns, mask = self._positions(cache.padding_B, start, end)
         stream_MD = embeddings_BLD.reshape(batch * length, width).to(torch.float32, copy=True)
-        for layer, entries_BTHW in zip(self._layers, cache.layers_BTHW, strict=True):
+        stream_BLD = stream_MD.view(batch, length, width)  # the same memory
+        looking = [
+            (x.look, stream_BLD[x.row, max(0, x.start - start) : x.end - start].numpy())
+            for x in looks
+            if x.start < end and x.end > start
+        ]
+        for index, (layer, entries_BTHW) in enumerate(zip(self._layers, cache.layers_BTHW, strict=True)):
+            for look, part_LD in looking:
+                look(index, part_LD)
             attention = layer.attention(self._norm(stream_MD, layer.attention_norm_D))
             mixed = self._attend(attention.view(batch, length, -1), entries_BTHW, start, turns, mask)
             stream_MD += layer.attention_output(mixed)
             stream_MD += layer.feed_forward(self._norm(stream_MD, layer.feed_forward_norm_D))
         cache.length = end
-        return stream_MD.view(batch, length, width)
+        return stream_BLD
 
     def _logits(self, stream_BLD: Tensor) -> Tensor:
         batch, length, width = stream_BLD.shape

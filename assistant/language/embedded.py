@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from assistant.language.attention import AttentionReader
 from assistant.language.chat_template import ChatTemplate, MediaSpan
 from assistant.language.checkpoint import Checkpoint, open_checkpoint
 from assistant.language.constraint import ConstraintCompiler
-from assistant.language.decoder import CHUNK_ROWS, Decoder, KeyValueCache
+from assistant.language.decoder import CHUNK_ROWS, Decoder, KeyValueCache, Looking
 from assistant.language.machine_code import host_target
 from assistant.language.prefix_cache import Key, PrefixCache, Slot, shared_length
 from assistant.language.reply import Reply
@@ -35,10 +35,14 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A prompt, position by position; `visual` has the embedding of each position that is a visual token."""
+    """A prompt, position by position; `visual` has the embedding of each position that is a visual token.
 
-    keys: list[Key]
-    visual: dict[int, Tensor]
+    A position looks at the last picture before it (after Flamingo, arXiv:2204.14198): `looks` has them in order.
+    """
+
+    keys: list[Key] = field(default_factory=list)
+    visual: dict[int, Tensor] = field(default_factory=dict)
+    looks: list[Looking] = field(default_factory=list)
 
 
 class EmbeddedModel:
@@ -55,7 +59,7 @@ class EmbeddedModel:
         full_precision: bool = False,
         cache_dir: Path | None = None,
         adapters: Mapping[str, Tensor] = MappingProxyType({}),
-        visual_tokens: Callable[[Image], VisualTokens] | None = None,
+        visual_tokens: Callable[[Image, str], VisualTokens] | None = None,
     ) -> None:
         """Map the model.
 
@@ -68,8 +72,8 @@ class EmbeddedModel:
             full_precision: Compute in float32, slower; a reply then never depends on what was in the cache.
             cache_dir: Where compiled code is kept, so that the next start need not wait for it; None is nowhere.
             adapters: Low-rank changes to its matrices; see `AdaptedCheckpoint`.
-            visual_tokens: Turns a picture into embeddings of the model's width. Without it the model is blind and the pictures
-                of a prompt are left to the evidence in its text.
+            visual_tokens: Turns a picture, shown with some words, into embeddings of the model's width or something to look at.
+                Without it the model is blind and the pictures of a prompt are left to the evidence in its text.
 
         Raises:
             WeightsError: The model is missing or cannot be used, or the adapters do not fit.
@@ -207,19 +211,20 @@ class EmbeddedModel:
             for candidate in candidates:
                 ids = [*self._tokenizer.encode(candidate), end_id]
                 self._check_room(len(text.keys) + len(ids) - 1)
-                scores.append(self._log_probability(slot, ids, after_prompt_V))
+                scores.append(self._log_probability(slot, text, ids, after_prompt_V))
                 slot.truncate(len(text.keys))
             return tuple(scores)
         except (RuntimeError, ValueError, MemoryError) as error:
             self._prefixes.drop(slot)
             raise GenerationError(f"the language model failed: {error}", hint="try again") from error
 
-    def _log_probability(self, slot: Slot, ids: list[int], before_V: Tensor) -> float:
-        """Of `ids` after what the slot has read; `before_V` predicts the first of them."""
+    def _log_probability(self, slot: Slot, text: _Text, ids: list[int], before_V: Tensor) -> float:
+        """Of `ids` after the text, which the slot has read; `before_V` predicts the first of them."""
         logits_LV = before_V[None]
         if len(ids) > 1:
             embeddings_BLD = self._decoder.embed(torch.tensor([ids[:-1]]))
-            logits_LV = torch.cat([logits_LV, self._decoder.forward(embeddings_BLD, slot.cache, all_positions=True)[0]])
+            rest_LV = self._decoder.forward(embeddings_BLD, slot.cache, all_positions=True, looks=text.looks)[0]
+            logits_LV = torch.cat([logits_LV, rest_LV])
             slot.read += ids[:-1]
         return log_probability(logits_LV, ids)
 
@@ -236,7 +241,7 @@ class EmbeddedModel:
                 self._feed(slot, text, last)
             rows_LD = torch.cat([self._embed(text, last, last + 1), self._decoder.embed(torch.tensor([ids]))[0, :-1]])
             with AttentionReader(self._decoder) as reader:
-                self._decoder.forward(rows_LD[None], slot.cache)
+                self._decoder.forward(rows_LD[None], slot.cache, looks=text.looks)
             slot.truncate(last)
         except (RuntimeError, ValueError, MemoryError) as error:
             self._prefixes.drop(slot)
@@ -253,7 +258,7 @@ class EmbeddedModel:
             for span in self._template.spans([message], pictures=self._visual_tokens is not None, reply=False):
                 if isinstance(span, MediaSpan):
                     assert self._visual_tokens is not None
-                    visual = self._visual_tokens(span.image)
+                    visual = self._visual_tokens(span.image, span.question)
                     named = [part for part in visual.parts for _ in range(part.tokens)]
                     named_or_not = named if len(named) == len(visual.tokens_ND) else [None] * len(visual.tokens_ND)
                     positions += [PromptPosition(number, picture=pictures, part=part) for part in named_or_not]
@@ -273,7 +278,7 @@ class EmbeddedModel:
         length = min((min(shared_length(texts[0].keys, text.keys), len(text.keys) - 1) for text in texts), default=0)
         cache = self._decoder.new_cache(tokens=length)
         if length:
-            self._decoder.forward(self._embed(texts[0], 0, length)[None], cache)
+            self._decoder.forward(self._embed(texts[0], 0, length)[None], cache, looks=texts[0].looks)
         return cache
 
     def _batch(self, texts: list[_Text], opening: KeyValueCache, options: GenerationOptions) -> list[Generated]:
@@ -287,11 +292,16 @@ class EmbeddedModel:
         rows = [
             torch.cat([empty_D.expand(n, -1), self._embed(text, 0, len(text.keys))]) for n, text in zip(padding, texts, strict=True)
         ]
+        looks = [
+            replace(x, start=x.start + n, end=x.end + n, row=i)
+            for i, (n, text) in enumerate(zip(padding, texts, strict=True))
+            for x in text.looks
+        ]
         cache.begin_with(opening)
         embeddings_BLD = torch.stack(rows)[:, opening.length :]
         try:
             while True:
-                logits_BV = self._decoder.forward(embeddings_BLD, cache)
+                logits_BV = self._decoder.forward(embeddings_BLD, cache, looks=looks)
                 for i, reply in enumerate(replies):
                     if reply.finish_reason is None:
                         shown[i] += reply.advance(logits_BV[i])
@@ -323,15 +333,24 @@ class EmbeddedModel:
         return text
 
     def _text(self, messages: Sequence[Message], *, reply: bool) -> _Text:
-        text = _Text([], {})
+        text, looked_at = _Text(), ""
         for span in self._template.spans(messages, pictures=self._visual_tokens is not None, reply=reply):
             if isinstance(span, MediaSpan):
                 assert self._visual_tokens is not None
-                for n, row_D in enumerate(torch.from_numpy(self._visual_tokens(span.image).tokens_ND)):
+                visual = self._visual_tokens(span.image, span.question)
+                name = span.image.sha256 + visual.question
+                for n, row_D in enumerate(torch.from_numpy(visual.tokens_ND)):
                     text.visual[len(text.keys)] = row_D
-                    text.keys.append((span.image.sha256, n))
+                    text.keys.append((name, n))
+                if visual.look is not None:
+                    if text.looks:
+                        text.looks[-1] = replace(text.looks[-1], end=len(text.keys))
+                    text.looks.append(Looking(visual.look, len(text.keys)))
+                    looked_at = name
             else:
-                text.keys.extend(span.ids)
+                first: Key = (looked_at, span.ids[0]) if looked_at else span.ids[0]
+                text.keys.extend((first, *span.ids[1:]))
+                looked_at = ""
         return text
 
     def _check_room(self, tokens: int) -> None:
@@ -344,14 +363,18 @@ class EmbeddedModel:
     def _feed(self, slot: Slot, text: _Text, end: int) -> Tensor:
         """Read the text up to `end` and return what the model predicts there."""
         start = len(slot.read)
-        logits_BV = self._decoder.forward(self._embed(text, start, end)[None], slot.cache)
+        logits_BV = self._decoder.forward(self._embed(text, start, end)[None], slot.cache, looks=text.looks)
         slot.read += text.keys[start:end]
         return logits_BV[0]
 
     def _embed(self, text: _Text, start: int, end: int) -> Tensor:
-        keys = text.keys[start:end]
-        embeddings_LD = self._decoder.embed(torch.tensor([[key if isinstance(key, int) else 0 for key in keys]]))[0]
+        ids = [0 if n in text.visual else _token_id(text.keys[n]) for n in range(start, end)]
+        embeddings_LD = self._decoder.embed(torch.tensor([ids]))[0]
         for position in range(start, end):
             if position in text.visual:
                 embeddings_LD[position - start] = text.visual[position].to(embeddings_LD.dtype)
         return embeddings_LD
+
+
+def _token_id(key: Key) -> int:
+    return key if isinstance(key, int) else key[1]

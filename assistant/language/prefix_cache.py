@@ -8,8 +8,8 @@ from typing import TypeAlias
 from assistant.language.decoder import Decoder, KeyValueCache
 
 Key: TypeAlias = int | tuple[str, int]
-"""What stands at a position: a token id, or a picture's sha256 and the number of its visual token."""
-
+"""What stands at a position: a token id; or the name of a picture's tokens and the number of one of them; or, where a token is the
+first to look at a picture that has no tokens in the prompt, the picture's name and the token's id."""
 
 _TAIL = 16
 """A text that goes on otherwise before its last so many positions, or within its first half, is another one."""

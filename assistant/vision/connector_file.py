@@ -19,8 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from assistant.errors import ConfigError, WeightsCorruptError, WeightsMismatchError, WeightsMissingError
+from assistant.types import Fusion
 from assistant.vision.connector import Connector, WordVectors
-from assistant.vision.connector_kinds import build_connector
+from assistant.vision.connector_kinds import FUSIONS, KINDS, build_connector
 from assistant.vision.encoder import FeatureEncoder
 
 TRAINED = Path(__file__).parent / "trained"
@@ -137,6 +138,40 @@ def check_pair(path: Path, *, encoder_sha256: str, language_model_sha256: str) -
     manifest = read_manifest(path)
     _refuse(path, "encoder", manifest.encoder_name, manifest.encoder_sha256, encoder_sha256)
     _refuse(path, "language model", manifest.language_model_name, manifest.language_model_sha256, language_model_sha256)
+
+
+def fusions_of(path: Path | None) -> tuple[Fusion, ...]:
+    """The ways for pictures to reach the language model that a connector serves; None is an untrained one of the default kind.
+
+    Raises:
+        WeightsMissingError: There is no such file.
+        WeightsCorruptError: It is no connector, or of a kind that nobody knows.
+    """
+    if path is None:
+        return FUSIONS[KINDS[0]]
+    kind = read_manifest(path).kind
+    if kind not in FUSIONS:
+        raise _corrupt(path, ConfigError(f"its kind is {kind!r}, known are {', '.join(KINDS)}"))
+    return FUSIONS[kind]
+
+
+def check_fusion(path: Path | None, fusion: Fusion, *, language_model: str) -> None:
+    """Refuse a connector that does not serve the way that is wanted; `language_model` is its name, for the advice.
+
+    Raises:
+        ConfigError: It does not.
+        WeightsMissingError: There is no such file.
+        WeightsCorruptError: It is no connector, or of a kind that nobody knows.
+    """
+    served = fusions_of(path)
+    if fusion in served:
+        return
+    kind = next(kind for kind, ways in FUSIONS.items() if fusion in ways)
+    raise ConfigError(
+        f"{'an untrained connector' if path is None else path.name} does not serve vision.fusion {fusion!r}",
+        hint=f'set vision.fusion to "{served[-1]}", or name a file of the kind {kind} in vision.connector '
+        f"(assistant train connector --kind {kind} --model {language_model} --out FILE)",
+    )
 
 
 def load_connector(path: Path, encoder: FeatureEncoder, words: WordVectors) -> LoadedConnector:

@@ -26,6 +26,8 @@ class Features:
     """Grids (B, C, H, W) of the whole picture, stretched to a square, by the names of the encoder's `levels`."""
     regions: tuple[tuple[Region, ...], ...] = ()
     """Of each picture, what a detector found; empty where none looked."""
+    questions: tuple[str, ...] = ()
+    """Of each picture, the words it is shown with; empty where nobody knows."""
 
 
 class FeatureEncoder(Protocol):

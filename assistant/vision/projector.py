@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,11 +13,14 @@ from assistant.errors import NotFoundError, StorageError
 from assistant.lately import Lately
 from assistant.types import Image, VisualTokens
 from assistant.vision.connector import Connector
+from assistant.vision.connectors.co_attention import CoAttention
+from assistant.vision.connectors.gated_cross_attention import GatedCrossAttention
 from assistant.vision.encoder import Features
 from assistant.vision.token_parts import parts_of
 
 _REMEMBERED = 64
 """At most some 100 kB each."""
+_NO_TOKENS_ND = np.zeros((0, 0), np.float32)
 
 
 class PictureProjector:
@@ -28,16 +32,25 @@ class PictureProjector:
         self._seen: Lately[VisualTokens] = Lately(_REMEMBERED)
         self._lock = threading.Lock()
 
-    def __call__(self, image: Image) -> VisualTokens:
-        """The tokens of one picture; one seen lately is not looked at again, one that is gone from the disk has none."""
+    def __call__(self, image: Image, question: str = "") -> VisualTokens:
+        """The tokens of one picture; one seen lately is not looked at again, one that is gone from the disk has none.
+
+        Args:
+            image: The picture.
+            question: The words it is shown with; they matter to a connector with co-attention alone.
+        """
+        question = question if isinstance(self._connector, CoAttention) else ""
+        name = image.sha256 + question
         with self._lock:
             try:
-                return self._seen.get(image.sha256) or self._seen.put(image.sha256, self._project(image))
+                return self._seen.get(name) or self._seen.put(name, self._project(image, question))
             except (NotFoundError, StorageError):  # a remembered one: its note stands alone, the conversation goes on
-                return VisualTokens(np.zeros((0, 0), np.float32))
+                return VisualTokens(_NO_TOKENS_ND)
 
-    def _project(self, image: Image) -> VisualTokens:
+    def _project(self, image: Image, question: str) -> VisualTokens:
         with torch.no_grad():
-            features = self._look(image)
+            features = replace(self._look(image), questions=(question,))
             (tokens_ND,) = self._connector(features)
-        return VisualTokens(tokens_ND.cpu().numpy(), parts_of(self._connector, features, len(tokens_ND)))
+        if isinstance(self._connector, GatedCrossAttention):
+            return VisualTokens(_NO_TOKENS_ND, look=self._connector.look_at(tokens_ND))
+        return VisualTokens(tokens_ND.cpu().numpy(), parts_of(self._connector, features, len(tokens_ND)), question)

@@ -9,6 +9,8 @@ import torch
 from assistant.types import Region, VisualPart
 from assistant.vision.connector import Connector
 from assistant.vision.connectors.anchored import Anchored
+from assistant.vision.connectors.co_attention import CoAttention
+from assistant.vision.connectors.gated_cross_attention import GatedCrossAttention
 from assistant.vision.connectors.grid import GridConnector
 from assistant.vision.connectors.resampler import Resampler
 from assistant.vision.encoder import Features
@@ -25,6 +27,8 @@ def parts_of(connector: Connector, features: Features, tokens: int) -> tuple[Vis
     match connector:
         case Anchored():
             parts = _anchored(connector, features)
+        case GatedCrossAttention() | CoAttention():
+            parts = _anchored(connector.anchored, features)
         case GridConnector():
             cells = tokens - connector.frame.tokens
             placed = not isinstance(connector.body, Resampler)

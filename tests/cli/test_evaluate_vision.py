@@ -5,6 +5,10 @@ from pathlib import Path
 
 import PIL.Image
 
+from assistant.vision.connector_file import describe, save_connector
+from assistant.vision.connector_kinds import build_connector
+from tests.vision.tiny_vision import TinyEncoder, TinyWords
+
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
@@ -18,6 +22,13 @@ def written(folder: Path) -> Path:
     ]
     (folder / "vqa" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return folder
+
+
+def tiny_connector(path: Path, kind: str = "mlp") -> Path:
+    """A file of a connector of no use."""
+    connector = build_connector(kind, TinyEncoder(), TinyWords())
+    save_connector(path, connector, describe(kind, {}, connector, TinyEncoder(), TinyWords()))
+    return path
 
 
 def test_ones_own_questions_are_asked_and_what_is_missing_is_said(assistant: Run, tmp_path: Path) -> None:
@@ -54,17 +65,33 @@ def test_a_table_is_printed_beside_files_of_json_and_plots(assistant: Run, tmp_p
 
 def test_a_model_that_does_not_see_is_fused_late_only(assistant: Run, tmp_path: Path) -> None:
     rows = json.loads(assistant("eval", "fusion", "--limit", "6", "--json", "-").stdout)["rows"]
-    assert {row["name"]: row["available"] for row in rows} == {
-        "early": False,
-        "late": True,
-        "hybrid": False,
-        "cross_attention": False,
-        "co_attention": False,
+    assert {row["name"]: row["missing"] for row in rows} == {
+        "early": "scripted takes no pictures",
+        "late": "",
+        "hybrid": "scripted takes no pictures",
+        "cross_attention": "name a file that was trained for it, --connector cross_attention=FILE",
+        "co_attention": "name a file that was trained for it, --connector co_attention=FILE",
     }
     assert "scenes" in rows[1]["right"]
-    assert b"not available" in assistant("eval", "fusion", "--limit", "6").stdout
+    assert b"early is not available: scripted" in assistant("eval", "fusion", "--limit", "6").stdout
+
+
+def test_a_file_that_is_no_connector_or_of_another_kind_is_refused_before_anything_is_measured(
+    assistant: Run, tmp_path: Path
+) -> None:
+    file = tiny_connector(tmp_path / "mlp.safetensors")
+    for named, told in (
+        (f"co_attention={file}", b"does not serve vision.fusion 'co_attention'"),
+        (f"early={tmp_path / 'none'}", b"there is no connector"),
+        (f"late={file}", b"WAY=FILE"),
+        (str(file), b"WAY=FILE"),
+    ):
+        refused = assistant("eval", "fusion", "--connector", named, check=False)
+        assert refused.returncode and told in refused.stderr
 
 
 def test_connectors_of_a_model_that_takes_none_are_not_available(assistant: Run, tmp_path: Path) -> None:
-    (tmp_path / "mlp.safetensors").write_bytes(b"")
-    assert b"not available" in assistant("eval", "connectors", tmp_path / "mlp.safetensors", "--limit", "6").stdout
+    files = [tiny_connector(tmp_path / f"{kind}.safetensors", kind) for kind in ("mlp", "co_attention")]
+    told = assistant("eval", "connectors", *files, "--limit", "6").stdout
+    assert b"mlp is not available: scripted takes no pictures" in told
+    assert b"co_attention is not available" in told

@@ -18,6 +18,8 @@ NOTHING = Evidence(9, 9)
         ("late", SIGN.line()),
         ("hybrid", 'looks like street sign (83%), flagpole (12%); text read: "STOP" / "ALL WAY"'),
         ("early", 'text read: "STOP" / "ALL WAY"'),
+        ("cross_attention", 'text read: "STOP" / "ALL WAY"'),
+        ("co_attention", 'text read: "STOP" / "ALL WAY"'),
     ],
 )
 def test_the_less_is_said_the_more_the_model_sees(fusion: Fusion, told: str) -> None:
@@ -38,7 +40,8 @@ def test_what_the_question_asks_for_is_looked_up_in_all_that_was_seen() -> None:
 
     told = user_text("What?", (SIGN,), (2,), "hybrid", facts=facts, earlier=(NOTHING,))
     assert told.splitlines()[1:] == ["What?", "[What? True]"]
-    assert user_text("What?", (SIGN,), (2,), "early", facts=facts).endswith("\nWhat?")
+    for fusion in ("early", "cross_attention", "co_attention"):
+        assert user_text("What?", (SIGN,), (2,), fusion, facts=facts).endswith("\nWhat?")
     assert user_text("What?", (), (), "hybrid", facts=lambda question, seen, shown: "") == "What?"
 
 

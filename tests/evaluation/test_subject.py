@@ -66,7 +66,7 @@ async def test_the_same_prompt_is_asked_once_and_a_picture_looked_at_once() -> N
 
 
 async def test_a_model_in_this_process_replies_to_many_at_once_and_sees_their_pictures(tmp_path: Path) -> None:
-    def tokens(image: Image) -> VisualTokens:
+    def tokens(image: Image, question: str) -> VisualTokens:
         return VisualTokens(np.full((2, 64), len(image.sha256), np.float32))
 
     folder = save_tiny_chat_model(tmp_path)

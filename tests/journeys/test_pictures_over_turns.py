@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
+from torch import nn
 
 import assistant
 from assistant.dialogue.compose import Manner
@@ -14,7 +16,7 @@ from assistant.language.embedded import EmbeddedModel
 from assistant.memory.store import SqlMemory
 from assistant.testing import ScriptedRecognizer, ScriptedSynthesizer
 from assistant.types import Event, GenerationOptions, Image, Message, Turn, TurnCompleted, Usage, VisualTokens
-from assistant.vision.connector_kinds import build_connector
+from assistant.vision.connector_kinds import FUSIONS, build_connector
 from assistant.vision.encoder import FeatureEncoder
 from assistant.vision.encoder_efficientnet import EfficientNetEncoder
 from assistant.vision.experts import EvidenceEncoder
@@ -29,24 +31,28 @@ DATA = Path(assistant.__file__).parent.parent / "data"
 class Desk:
     """A dialogue over a language model of one's choice and one pair of eyes; models made of one desk share their tokens."""
 
-    def __init__(self, folder: Path, source: Path, encoder: FeatureEncoder, *, max_tokens: int) -> None:
+    def __init__(self, folder: Path, source: Path, encoder: FeatureEncoder, *, max_tokens: int, kind: str = "anchored") -> None:
         self._source, self._folder = source, folder
         self.experts = EvidenceEncoder(encoder)
-        self._projector: PictureProjector | None = None
+        self._kind, self._projector = kind, cast("PictureProjector | None", None)
         self._options = DialogueOptions(
             preamble=(Message("system", "Be brief."),),
-            manner=Manner("hybrid"),
+            manner=Manner(FUSIONS[kind][-1]),
             generation=GenerationOptions(max_tokens=max_tokens),
         )
 
     def model(self) -> EmbeddedModel:
         """A model that has read nothing."""
 
-        def look(image: Image) -> VisualTokens:
+        def look(image: Image, question: str) -> VisualTokens:
             if self._projector is None:
-                connector = build_connector("anchored", self.experts.encoder, made.words(""))
+                connector = build_connector(self._kind, self.experts.encoder, made.words(""))
+                assert isinstance(connector, nn.Module)
+                for name, parameter in connector.named_parameters():
+                    if name.endswith("gate"):
+                        nn.init.constant_(parameter, 0.5)
                 self._projector = PictureProjector(self.experts.features, connector)
-            return self._projector(image)
+            return self._projector(image, question)
 
         made = EmbeddedModel(self._source, name="model", context_tokens=512, threads=1, full_precision=True, visual_tokens=look)
         return made
@@ -97,8 +103,9 @@ async def assert_the_cache_changes_nothing(desk: Desk, first: Image, second: Ima
     await desk.experts.close()
 
 
-async def test_two_pictures_over_four_turns_with_and_without_the_cache(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, save_tiny_chat_model(tmp_path / "model"), TinyEncoder(), max_tokens=6)
+@pytest.mark.parametrize("kind", ["anchored", "gated_cross_attention", "co_attention"])
+async def test_two_pictures_over_four_turns_with_and_without_the_cache(tmp_path: Path, kind: str) -> None:
+    desk = Desk(tmp_path, save_tiny_chat_model(tmp_path / "model"), TinyEncoder(), max_tokens=6, kind=kind)
     await assert_the_cache_changes_nothing(desk, Image(noise(20, 30), "a" * 64), Image(noise(40, 30), "b" * 64))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from assistant.language.checkpoint import open_checkpoint
-from assistant.language.decoder import Decoder
+from assistant.language.decoder import Decoder, Looking
 from assistant.language.gguf import quantize
 from assistant.language.machine_code import Target, host_target
 
@@ -134,6 +137,27 @@ def test_rows_of_unequal_length_do_not_disturb_each_other(decoder: Decoder, refe
     for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         expected = _expected(reference, row)[0, length - 1 :]
         assert _close(decoder, torch.stack([logits[index] for logits in steps]), expected)
+
+
+def test_positions_that_look_at_something_see_it_and_those_before_do_not(decoder: Decoder) -> None:
+    def look(layer: int, stream_LD: NDArray[np.float32]) -> None:
+        stream_LD[:, :32] += layer
+
+    def logits(ids_BL: Tensor, *looks: Looking, padding_B: Sequence[int] = (), at_a_time: int = 300) -> Tensor:
+        cache = decoder.new_cache(tokens=64, batch=len(ids_BL), padding_B=padding_B)
+        pieces = torch.split(ids_BL, at_a_time, dim=1)
+        return torch.cat([decoder.forward(decoder.embed(piece), cache, all_positions=True, looks=looks) for piece in pieces], 1)
+
+    ids = _ids(20)
+    plain, seen = logits(ids), logits(ids, Looking(look, 8, 14))
+    assert torch.equal(plain[:, :8], seen[:, :8])
+    assert not _close(decoder, seen[:, 8:14], plain[:, 8:14])
+    assert _close(decoder, logits(ids, Looking(look, 8, 14), at_a_time=1), seen)
+    assert _close(decoder, logits(ids, Looking(look, 8, 14), at_a_time=9), seen)
+    padded = torch.cat([_ids(23), torch.nn.functional.pad(ids, (3, 0))])
+    beside = logits(padded, Looking(look, 11, 17, row=1), padding_B=(0, 3))
+    assert _close(decoder, beside[1:, 3:], seen)
+    assert _close(decoder, beside[:1], logits(_ids(23)))
 
 
 @pytest.mark.parametrize("opening", [0, 3, 4])

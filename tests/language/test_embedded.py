@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from assistant.errors import ContextLengthError, EmptyTurnError, WeightsMissingError
@@ -103,7 +104,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
 async def test_visual_tokens_take_their_place_in_the_prompt(folder: Path) -> None:
     looks = 0
 
-    def look(image: Image) -> VisualTokens:
+    def look(image: Image, question: str) -> VisualTokens:
         nonlocal looks
         looks += 1
         value = 1.0 if image.sha256 == "bright" else -1.0
@@ -125,6 +126,54 @@ async def test_visual_tokens_take_their_place_in_the_prompt(folder: Path) -> Non
     assert looks == 9
 
 
+def looked_at(image: Image, question: str) -> VisualTokens:
+    """A picture that is seen between the layers: it shines on the second of the two."""
+    light = 1.0 if image.sha256 == "bright" else -1.0
+
+    def look(layer: int, stream_LD: NDArray[np.float32]) -> None:
+        stream_LD[:, :32] += layer * light
+
+    return VisualTokens(np.zeros((0, 0), np.float32), look=look)
+
+
+BRIGHT, DARK = (Image(np.zeros((2, 2, 3), np.uint8), sha256) for sha256 in ("bright", "dark"))
+
+
+async def test_a_picture_that_is_looked_at_takes_no_place_and_the_cache_knows_which_it_was(folder: Path) -> None:
+    seeing = EmbeddedModel(folder, name="tiny", context_tokens=400, threads=1, full_precision=True, visual_tokens=looked_at)
+    prompts = [Prompt((SYSTEM, Message("user", "What is this?", (image,)))) for image in (BRIGHT, DARK, BRIGHT)]
+    scores = [(await seeing.score(prompt, ["yes"]))[0] for prompt in prompts]
+    assert scores[0] == pytest.approx(scores[2], abs=1e-3)
+    assert scores[0] != pytest.approx(scores[1], abs=1e-2)
+    numbered = Message("user", "Picture 1: What is this?")
+    assert seeing.count_tokens(prompts[0].messages) == seeing.count_tokens((SYSTEM, numbered))
+    _, last = await last_of(seeing, prompts[1], GenerationOptions(max_tokens=1))
+    assert last.usage is not None
+    assert 0 < last.usage.cached_tokens < seeing.count_tokens((SYSTEM, Message("user", "Picture 1: ")))
+    await seeing.close()
+
+
+async def test_what_looks_at_pictures_says_the_same_turn_by_turn_at_once_and_beside_others(folder: Path) -> None:
+    def model() -> EmbeddedModel:
+        return EmbeddedModel(folder, name="tiny", context_tokens=400, threads=1, full_precision=True, visual_tokens=looked_at)
+
+    options, seeing = GenerationOptions(max_tokens=5), model()
+    messages: tuple[Message, ...] = (SYSTEM,)
+    prompts, said = list[Prompt](), list[str]()
+    for text, images in (("What is this?", (BRIGHT,)), ("And these?", (DARK, BRIGHT)), ("Why?", ())):
+        prompts.append(Prompt((*messages, Message("user", text, images))))
+        reply, last = await last_of(seeing, prompts[-1], options)
+        assert last.usage is not None and (not said or last.usage.cached_tokens > 20)
+        said.append(reply)
+        messages = (*prompts[-1].messages, Message("assistant", reply))
+    fresh = model()
+    together = await fresh.generate_batch(prompts, options)
+    assert [reply.text for reply in together] == said
+    assert (await last_of(fresh, prompts[-1], options))[0] == said[-1]
+    await seeing.close()
+    await fresh.close()
+
+
 @pytest.mark.weights
 async def test_smollm2_knows_the_capital_of_france(weights_dir: Callable[[str], Path]) -> None:
     file = weights_dir("smollm2-135m-instruct") / "model.gguf"
@@ -138,7 +187,7 @@ async def test_smollm2_knows_the_capital_of_france(weights_dir: Callable[[str], 
 async def test_attention_is_told_for_every_position_of_the_prompt(folder: Path) -> None:
     parts = (VisualPart("start", 1), VisualPart("cell", 2, ((0.0, 0.0, 1.0, 0.5),)))
 
-    def look(image: Image) -> VisualTokens:
+    def look(image: Image, question: str) -> VisualTokens:
         return VisualTokens(np.ones((3, 64), np.float32), parts)
 
     seeing = EmbeddedModel(folder, name="tiny", context_tokens=400, threads=1, visual_tokens=look)

@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from assistant.errors import ConfigError
-from assistant.vision.connector_kinds import KINDS, build_connector
+from assistant.vision.connector_kinds import FUSIONS, KINDS, OF_NAMES, build_connector
 from tests.vision.tiny_vision import TinyEncoder, TinyWords, noise
 
 
 def test_the_default_comes_first() -> None:
     assert KINDS[0] == "anchored"
-    assert len(KINDS) == 7
+    assert len(KINDS) == 8
+    assert set(FUSIONS) == set(KINDS) >= OF_NAMES
 
 
 @pytest.mark.parametrize(
@@ -27,5 +28,8 @@ def test_an_unknown_kind_or_option_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="no option speed") as refused:
         build_connector("resampler", TinyEncoder(), TinyWords(), {"speed": 1})
     assert {"queries", "side"} <= set(refused.value.hint.removeprefix("known: ").split(", "))
+    with pytest.raises(ConfigError, match="no option speed") as refused:
+        build_connector("co_attention", TinyEncoder(), TinyWords(), {"speed": 1, "heads": 2})
+    assert {"heads", "grid_side"} <= set(refused.value.hint.removeprefix("known: ").split(", "))
     with pytest.raises(ConfigError, match="names nothing"):
         build_connector("anchored", TinyEncoder(names=()), TinyWords())

@@ -53,6 +53,22 @@ def test_threads_that_ask_at_once_get_the_same_tokens_of_one_look() -> None:
     assert (len(tokens), look.looks) == (1, 1)
 
 
+def test_tokens_made_for_a_question_are_kept_apart_and_the_picture_is_seen_by_whoever_asks() -> None:
+    image = Image(noise(9, 9), "a")
+    asked = PictureProjector(Looker(), build_connector("co_attention", ENCODER, TinyWords()))
+    assert asked(image, "What is this?") is asked(image, "What is this?") is not asked(image, "Who is this?")
+    assert asked(image, "Who is this?").question == "Who is this?"
+    plain = PictureProjector(Looker(), build_connector("anchored", ENCODER, TinyWords()))
+    assert plain(image, "What is this?") is plain(image, "Who is this?")
+    assert plain(image, "Who is this?").question == ""
+
+
+def test_a_connector_that_is_looked_at_puts_nothing_into_the_prompt() -> None:
+    tokens = PictureProjector(Looker(), build_connector("gated_cross_attention", ENCODER, TinyWords()))(Image(noise(9, 9), "a"))
+    assert len(tokens.tokens_ND) == 0
+    assert tokens.look is not None
+
+
 @pytest.mark.parametrize("error", [NotFoundError("gone"), StorageError("damaged")])
 def test_a_picture_that_is_gone_from_the_disk_has_no_tokens_until_it_is_back(error: AssistantError) -> None:
     gone = [error]

@@ -12,9 +12,9 @@ _HEAD_WIDTH = 64
 class CrossAttention(nn.Module):
     """Queries look at keys; pre-norm on both, no bias."""
 
-    def __init__(self, width: int, seen_width: int) -> None:
+    def __init__(self, width: int, seen_width: int, *, most_heads: int | None = None) -> None:
         super().__init__()
-        self.heads = max(1, width // _HEAD_WIDTH)
+        self.heads = max(1, min(width // _HEAD_WIDTH, most_heads or width))
         inner = self.heads * min(width, _HEAD_WIDTH)
         self.norm, self.seen_norm = nn.LayerNorm(width), nn.LayerNorm(seen_width)
         self.query = nn.Linear(width, inner, bias=False)
@@ -29,19 +29,29 @@ class CrossAttention(nn.Module):
             seen_BNV: Is looked at.
             itself: x looks at itself as well; both are then of one width.
         """
-        x_BLD, seen_BNV = self.norm(x_BLD), self.seen_norm(seen_BNV)
-        seen_BNV = torch.cat([seen_BNV, x_BLD], dim=1) if itself else seen_BNV
+        seen_BNV = self.seen_norm(seen_BNV)
+        if itself:
+            seen_BNV = torch.cat([seen_BNV, self.norm(x_BLD)], dim=1)
+        return self.gather(x_BLD, self.key_value(seen_BNV))
+
+    def keys_values(self, seen_BNV: Tensor) -> Tensor:
+        """Of what is looked at, for many calls of `gather`: (B, N, keys before values)."""
+        both_BNC: Tensor = self.key_value(self.seen_norm(seen_BNV))
+        return both_BNC
+
+    def gather(self, x_BLD: Tensor, keys_values_BNC: Tensor) -> Tensor:
+        """What x gathers of what `keys_values` made."""
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.query(x_BLD), *self.key_value(seen_BNV).chunk(2, -1))
+            for part in (self.query(self.norm(x_BLD)), *keys_values_BNC.chunk(2, -1))
         )
         gathered_BLD: Tensor = self.out(functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
         return gathered_BLD
 
 
-def feed_forward(width: int) -> nn.Module:
-    """The usual two matrices, four times as wide inside."""
-    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+def feed_forward(width: int, inner_width: int) -> nn.Module:
+    """The usual two matrices."""
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, inner_width), nn.GELU(), nn.Linear(inner_width, width))
 
 
 class Resampler(nn.Module):
@@ -52,7 +62,7 @@ class Resampler(nn.Module):
         self.query_ND = nn.Parameter(torch.randn(queries, model_width) * model_width**-0.5)
         self.inward = nn.Linear(width, model_width)
         self.attention = nn.ModuleList(CrossAttention(model_width, model_width) for _ in range(depth))
-        self.feed_forward = nn.ModuleList(feed_forward(model_width) for _ in range(depth))
+        self.feed_forward = nn.ModuleList(feed_forward(model_width, 4 * model_width) for _ in range(depth))
 
     def forward(self, cells_BPV: Tensor) -> Tensor:
         """As many tokens as queries."""

@@ -20,4 +20,4 @@ def test_the_order_of_the_cells_does_not_matter_without_positions() -> None:
 def test_attention_has_a_head_for_every_64_numbers() -> None:
     assert [CrossAttention(width, 8).heads for width in (16, 64, 576, 1536)] == [1, 1, 9, 24]
     assert CrossAttention(128, 8)(torch.randn(2, 3, 128), torch.randn(2, 7, 8)).shape == (2, 3, 128)
-    assert feed_forward(16)(torch.randn(2, 16)).shape == (2, 16)
+    assert feed_forward(16, 8)(torch.randn(2, 16)).shape == (2, 16)
