@@ -23,10 +23,8 @@ _SEEING = re.compile(
     re.IGNORECASE,
 )
 """In words without a picture, what may ask about the last one."""
-_ALL = re.compile(
-    r"\b(?:how many|count|number of)\b.*\b(?:things?|objects?|shapes?|items?|figures?)\b|(?:几|多少).*(?:东西|物体|形状)",
-    re.IGNORECASE,
-)
+_COUNTING = re.compile(r"\b(?:how many|count|number of)\b|几|多少", re.IGNORECASE)
+_ANYTHING = re.compile(r"\b(?:things?|objects?|shapes?|items?|figures?)\b|东西|物体|形状", re.IGNORECASE)
 _NAMING = re.compile(
     r"\bwhat(?:['’]s| is| are) (?:this|that|it|these|those|shown|(?:in|on) (?:the|this|that|my) (?:\w+ )?(?:picture|photo|image))\b"
     r"|\bwhat (?:do|can) you see\b|\bwhat does (?:it|(?:the|this|that|my) \w+) show\b|\bname (?:it|this|that|what)\b"
@@ -96,7 +94,8 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     single = [(one, regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
     if len(single) == 2 and single[0][1] is not single[1][1]:
         facts += _relation(*single[0], *single[1])
-    if _ALL.search(question) and _is_drawing(evidence):
+    counting = _COUNTING.search(question)
+    if counting and _ANYTHING.search(question, counting.end()) and _is_drawing(evidence):
         facts.append(f"There are {len(evidence.regions)} things." if len(evidence.regions) > 1 else "There is one thing.")
     return " ".join(facts)
 

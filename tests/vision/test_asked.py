@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -116,3 +117,10 @@ def test_of_several_pictures_each_is_told_by_its_number() -> None:
 
 def test_a_shape_cannot_be_denied_where_nobody_looked_for_shapes() -> None:
     assert asked_about("Is there a circle?", [PHOTO], 1) == ""
+
+
+@pytest.mark.parametrize("word", ["count ", "几"])
+def test_a_question_of_32768_characters_is_read_once(word: str) -> None:
+    begun_s = time.process_time()
+    asked_about(word * (32_768 // len(word)), (DRAWING,), 1)
+    assert time.process_time() - begun_s < 2
