@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -26,6 +27,8 @@ from assistant.errors import (
     GenerationError,
     InputError,
     MissingDependencyError,
+    NotFoundError,
+    StorageError,
 )
 from assistant.language.stop_strings import StopStrings
 from assistant.language.tokenizer import valid_text
@@ -128,7 +131,7 @@ class LangChainModel:
             raise EmptyTurnError("the prompt has no message", hint="give at least one message")
         if self.count_tokens(prompt.messages) >= self._context_tokens:
             raise ContextLengthError(f"the prompt passes {self._context_tokens} tokens", hint="shorten it or begin a new session")
-        messages = [_message(message) for message in prompt.messages]
+        messages = await asyncio.to_thread(lambda: [_message(message) for message in prompt.messages])
         model = _with_options(self._model, options)
         try:
             if options.choices or options.json_schema is not None:
@@ -206,8 +209,11 @@ def _message(message: Message) -> BaseMessage:
     if message.images:
         content = []
         for number, image in message.numbered:
-            content.append({"type": "text", "text": f"Picture {number}: "})
-            content.append({"type": "image_url", "image_url": {"url": _data_url(image)}})
+            try:
+                picture = {"type": "image_url", "image_url": {"url": _data_url(image)}}
+            except (NotFoundError, StorageError):  # a remembered one: its note stands alone, the conversation goes on
+                continue
+            content += [{"type": "text", "text": f"Picture {number}: "}, picture]
         content.append({"type": "text", "text": valid_text(message.text)})
     match message.role:
         case "system":

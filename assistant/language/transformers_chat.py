@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import PIL.Image
@@ -15,7 +15,7 @@ from transformers import AutoImageProcessor, AutoTokenizer
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.processing_utils import ProcessorMixin
 
-from assistant.errors import ConfigError, UnsupportedMediaError, WeightsCorruptError
+from assistant.errors import ConfigError, NotFoundError, StorageError, UnsupportedMediaError, WeightsCorruptError
 from assistant.language.prefix_cache import Key
 from assistant.language.tokenizer import valid_text
 from assistant.lately import Lately
@@ -105,13 +105,15 @@ class TransformersChat:
     def read(self, messages: Sequence[Message]) -> ChatPrompt:
         """The prompt for the messages.
 
-        A picture goes before the text of its message, after the words "Picture N: ".
+        A picture goes before the text of its message, after the words "Picture N: ". A remembered one that is gone or damaged is
+        left out, so that its note stands alone and the conversation goes on.
 
         Raises:
             InvalidTextError: A text is no Unicode.
             UnsupportedMediaError: The processor refuses a picture.
             WeightsCorruptError: The template leaves out a picture.
         """
+        messages = [self._readable(message) for message in messages] if self._processor else messages
         shown = [numbered for message in messages for numbered in message.numbered] if self._processor else []
         if shown and not self._spliced:
             return self._whole(messages, [image for _, image in shown])
@@ -138,6 +140,20 @@ class TransformersChat:
         """What the model's `get_image_features` takes for the picture, by argument name."""
         with self._lock:
             return self._pixels.get(picture.image.sha256) or self._prepare(picture.image, picture.number)[1]
+
+    def _readable(self, message: Message) -> Message:
+        shown = [(number, image) for number, image in message.numbered if self._is_readable(image)]
+        if len(shown) == len(message.images):
+            return message
+        return replace(message, images=tuple(image for _, image in shown), numbers=tuple(number for number, _ in shown))
+
+    def _is_readable(self, image: Image) -> bool:
+        with self._lock:
+            known = self._layouts.get(image.sha256) is not None
+        try:
+            return known or image.pixels_HWC.size > 0
+        except (NotFoundError, StorageError):
+            return False
 
     def _layout(self, image: Image, number: int) -> Layout:
         with self._lock:

@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage
 
 from assistant.errors import ConfigError, ContextLengthError, GenerationError, MissingDependencyError
 from assistant.language.langchain_model import LangChainModel
+from assistant.memory.attachments import StoredImage
 from assistant.types import Generated, GenerationOptions, Image, Message, Prompt, Usage
 
 PROMPT = Prompt((Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Hello"), Message("user", "Bye")))
@@ -147,6 +148,13 @@ async def test_a_picture_goes_as_a_data_url_after_its_number(remote: LangChainMo
     head, data = picture["image_url"]["url"].split(",")
     assert head == "data:image/png;base64"
     assert PIL.Image.open(io.BytesIO(base64.b64decode(data))).size == (5, 3)
+
+
+async def test_a_remembered_picture_that_is_damaged_is_left_out(remote: LangChainModel, server: Server) -> None:
+    damaged, whole = StoredImage("damaged", lambda: b"no picture"), Image(np.zeros((3, 5, 3), np.uint8), "x")
+    await pieces_of(remote, prompt=Prompt((Message("user", "Look.", (damaged, whole), (1, 2)),)))
+    number, picture, words = server.asked["messages"][0]["content"]
+    assert (number["text"], picture["type"], words["text"]) == ("Picture 2: ", "image_url", "Look.")
 
 
 async def test_a_large_picture_is_sent_smaller_and_counted_without_encoding_it(remote: LangChainModel, server: Server) -> None:

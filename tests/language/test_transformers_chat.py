@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoProcessor
 
 from assistant.errors import ConfigError, InvalidTextError, WeightsCorruptError
 from assistant.language.transformers_chat import TransformersChat
+from assistant.memory.attachments import StoredImage
 from assistant.types import Image, Message
 from tests.language.tiny_models import save_tiny_chat_model
 from tests.language.tiny_seeing_models import KINDS, save_tiny_seeing_model
@@ -81,6 +82,13 @@ def test_the_same_picture_has_the_same_keys_and_another_has_not(build: Build) ->
     assert first == again
     assert not set(first) & set(second)
     assert [x.number for x in prompt.pictures] == [4, 5, 6]
+
+
+@pytest.mark.parametrize("kind", ["llava", "qwen3_vl"])
+def test_a_remembered_picture_that_is_damaged_is_left_out(build: Build, kind: str) -> None:
+    chat = open_chat(build(kind))
+    damaged = Message("user", "Look.", (StoredImage("damaged", lambda: b"no picture"), FIRST), (1, 2))
+    assert chat.read([damaged]).ids == chat.read([Message("user", "Look.", (FIRST,), (2,))]).ids
 
 
 @pytest.mark.parametrize("kind", KINDS)
