@@ -36,6 +36,8 @@ class Row:
     sample: PreparedSample
     items: tuple[int, ...]
     answers: tuple[Answer, ...]
+    question: str = ""
+    """The words of the message that shows the pictures."""
 
 
 def preamble(rng: random.Random, *, system_prompt: str, examples: str | None, late: bool) -> tuple[Message, ...]:
@@ -71,7 +73,7 @@ def render(template: ChatTemplate, sample: PreparedSample, messages: Sequence[Me
         if not ends or ends[0] == start:
             raise ValueError(f"sample {sample.key!r} has nothing to learn in answer {place + 1}: {exchange.answer!r}")
         answers.append(Answer(start, ends[0] + 1, exchange))
-    return Row(sample, items, tuple(answers))
+    return Row(sample, items, tuple(answers), messages[0].text)
 
 
 def _items(spans: Sequence[PromptSpan]) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,13 +68,20 @@ class TrainableDecoder:
         """Embeddings of token ids in float32, (..., D)."""
         return self._table_VD[ids.to(self.device)].float()
 
-    def __call__(self, prefix_ids_P: Tensor, rows_BTD: Tensor, changes: LowRankChanges | None = None) -> Tensor:
+    def __call__(
+        self,
+        prefix_ids_P: Tensor,
+        rows_BTD: Tensor,
+        changes: LowRankChanges | None = None,
+        look: Callable[[int, Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """The stream after the last norm, (B, T, D), to be given to `logits` where it is of interest.
 
         Args:
             prefix_ids_P: Token ids that all rows begin with, computed once; may be empty.
             rows_BTD: What follows, padded on the right.
             changes: To the weights.
+            look: Given a layer and the stream on its way into it, (P + B · T, D), gives what goes in.
         """
         batch, length, width = rows_BTD.shape
         prefix = len(prefix_ids_P)
@@ -84,6 +91,8 @@ class TrainableDecoder:
         turns_M1W = torch.polar(torch.ones_like(turns), turns).to(torch.complex64)[:, None]
         masks = self._mask(prefix, 0), self._mask(length, prefix)
         for index, layer in enumerate(self._layers):
+            if look is not None:
+                stream_MD = look(index, stream_MD)
             inputs_MD = self._norm(stream_MD, layer["attn_norm"])
             qkv_MC = self._linear("qkv", layer, index, inputs_MD, changes)
             mixed_MC = self._attend(qkv_MC, turns_M1W, prefix, batch, masks)
