@@ -36,7 +36,7 @@ from assistant.types import GenerationOptions, Message, Prompt
 from assistant.vision.asked import asked_about
 from assistant.vision.connector import Connector
 from assistant.vision.connector_file import describe, load_connector, save_connector
-from assistant.vision.connector_kinds import build_connector
+from assistant.vision.connector_kinds import OF_NAMES, build_connector
 from assistant.vision.encoder_efficientnet import EfficientNetEncoder
 
 Say = Callable[[str], None]
@@ -130,8 +130,6 @@ def train(
         AssistantError: Models or data are missing, options do not fit, or the training failed.
         KeyboardInterrupt: The checkpoint was written, and so was the connector as it is now.
     """
-    if order.recipe.steps and order.kind == "gated_cross_attention":  # it makes no tokens, and nothing else is trained here
-        raise ConfigError("gated_cross_attention cannot be trained yet", hint="choose a kind that makes tokens, such as anchored")
     models = open_models(settings, order.model)
     trained = _begun(models, order)
     if not order.recipe.steps:
@@ -222,7 +220,7 @@ def _batches(settings: Settings, order: Order, models: Models, kind: str, say: S
         names=encoder.names,
         system_prompt=language_model.system_prompt,
         examples=language_model.examples,
-        virtual=_virtual(settings, encoder, data) if recipe.virtual_share and kind == "anchored" else None,
+        virtual=_virtual(settings, encoder, data) if recipe.virtual_share and kind in OF_NAMES else None,
         replay=replay,
         facts=asked_about,
     )

@@ -9,7 +9,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from assistant.training.recipe import Recipe
 from assistant.training.text_replay import TextReplay
 from assistant.training.trainable_decoder import TrainableDecoder
 from assistant.vision.connector import Connector
+from assistant.vision.connectors.gated_cross_attention import GatedCrossAttention
 from assistant.vision.encoder import Features
 
 LOG = "log.jsonl"
@@ -331,23 +332,36 @@ class Trainer:
     def _stream(self, batch: Batch, *, with_changes: bool = True) -> tuple[Tensor, list[list[int]]]:
         """The decoder's stream over a batch, and where each item of each row begins in it; last, where the row ends."""
         tokens = self._visual_tokens(batch.rows)
-        rows, starts = list[Tensor](), list[list[int]]()
+        rows, starts, seen = list[Tensor](), list[list[int]](), list[tuple[Tensor, int, int, int]]()
         for row, pictures in zip(batch.rows, tokens, strict=True):
             embedded_ND = self._decoder.embed(torch.tensor([max(0, item) for item in row.items]))
             parts, places, first, place = list[Tensor](), list[int](), 0, 0
+            shown = list[tuple[Tensor, int]]()
             for n, item in enumerate(row.items):
                 places.append(place)
                 if item < 0:
-                    parts += [embedded_ND[first:n], pictures[-1 - item]]
+                    picture_ND = pictures[-1 - item]
+                    if isinstance(self.connector, GatedCrossAttention):
+                        shown.append((picture_ND, place))
+                        picture_ND = picture_ND[:0]
+                    parts += [embedded_ND[first:n], picture_ND]
                     first = n + 1
-                    place += len(pictures[-1 - item])
+                    place += len(picture_ND)
                 else:
                     place += 1
+            ends = [*(start for _, start in shown[1:]), place]
+            seen += [(picture_ND, len(rows), start, end) for (picture_ND, start), end in zip(shown, ends, strict=False)]
             rows.append(torch.cat([*parts, embedded_ND[first:]]))
             starts.append([*places, place])
         rows_BTD = nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        changes = self.changes if with_changes else None
-        return self._decoder(batch.prefix_ids_P, rows_BTD, changes), starts
+        changes, look = self.changes if with_changes else None, None
+        if seen:
+            assert isinstance(self.connector, GatedCrossAttention)
+            prefix, length, device = len(batch.prefix_ids_P), rows_BTD.shape[1], self._decoder.device
+            look = self.connector.between(
+                [(x_ND, torch.arange(start, end, device=device) + prefix + row * length) for x_ND, row, start, end in seen]
+            )
+        return self._decoder(batch.prefix_ids_P, rows_BTD, changes, look), starts
 
     def _visual_tokens(self, rows: Sequence[Row]) -> list[list[Tensor]]:
         """Of each row's pictures; those of all rows that have the same levels are looked at at once."""
@@ -357,7 +371,7 @@ class Trainer:
             if row.sample.features is not None and any(item < 0 for item in row.items):
                 kinds[tuple(row.sample.features.levels)].append(i)
         for levels, chosen in kinds.items():
-            features = [cast(Features, rows[i].sample.features) for i in chosen]
+            features = [_asked(rows[i]) for i in chosen]
             made = list(self.connector(_joined(features, levels, self._decoder.device)))
             for i, one in zip(chosen, features, strict=True):
                 tokens[i], made = made[: len(one.logits_BK)], made[len(one.logits_BK) :]
@@ -402,10 +416,16 @@ class Trainer:
             log.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **facts}) + "\n")
 
 
+def _asked(row: Row) -> Features:
+    features = cast(Features, row.sample.features)
+    return replace(features, questions=(row.question,) * len(features.logits_BK))
+
+
 def _joined(features: Sequence[Features], levels: Sequence[str], device: torch.device) -> Features:
     return Features(
         torch.cat([one.logits_BK for one in features]).to(device),
         torch.cat([one.pooled_BV for one in features]).to(device),
         {name: torch.cat([one.levels[name] for one in features]).to(device) for name in levels},
         tuple(regions for one in features for regions in (one.regions or ((),) * len(one.logits_BK))),
+        tuple(question for one in features for question in one.questions),
     )

@@ -32,6 +32,7 @@ def trainer_of(
     folder: str = "run",
     *,
     evaluated: bool = False,
+    kind: str = "anchored",
     stop_at: int | None = None,
 ) -> tuple[Trainer, list[float]]:
     torch.set_num_threads(1)  # several wait for each other longer than they compute
@@ -47,7 +48,7 @@ def trainer_of(
     changes = LowRankChanges(model.checkpoint.config, targets=("q", "v"), rank=2, alpha=4.0, dropout=0.1)
     decoder = TrainableDecoder(model.checkpoint, dtype=torch.float32)
     held_out = batches.held_out(tiny_samples(looked_at, "held-out")) if evaluated else ()
-    arguments = (decoder, model.tokenizer, model.connector(), changes, batches, recipe, place / folder)
+    arguments = (decoder, model.tokenizer, model.connector(kind), changes, batches, recipe, place / folder)
     return Trainer(*arguments, held_out=held_out, report=report), losses
 
 
@@ -61,6 +62,18 @@ def test_two_trainings_of_one_seed_have_the_same_losses_and_learn(tmp_path: Path
     assert losses[7] < 0.85 * losses[0]  # one answer to one question
     assert sum(losses[-10:]) < sum(losses[8:18])
     assert first.changes is not None and any(up.any() for up in first.changes.up.values())
+
+
+@pytest.mark.parametrize("kind", ["gated_cross_attention", "co_attention"])
+def test_pictures_that_reach_the_model_in_another_way_are_learned_from_too(tmp_path: Path, looked_at: Path, kind: str) -> None:
+    recipe = replace(RECIPE, steps=24, frozen=1.0, early_share=1.0, late_share=0.0, replay_share=0.0, connector_rate=3e-2)
+    trainer, _ = trainer_of(tmp_path, looked_at, recipe, kind, kind=kind)
+    (batch,) = TinyModel(tmp_path / "model").batches(tiny_samples(looked_at), recipe).held_out(tiny_samples(looked_at))[:1]
+    before, _ = trainer._loss(batch, with_changes=False)
+    trainer.run()
+    after, _ = trainer._loss(batch, with_changes=False)
+    assert after < 0.95 * before
+    assert all(gate != 0 for name, gate in trainer.connector.named_parameters() if name.endswith("attention_gate"))
 
 
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, looked_at: Path) -> None:

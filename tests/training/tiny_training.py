@@ -79,9 +79,9 @@ class TinyModel:
         self.template = ChatTemplate(self.tokenizer)
         self.words = CheckpointWords(self.checkpoint, self.tokenizer, sha256="f" * 64)
 
-    def connector(self) -> Connector:
-        """An anchored one with a grid."""
-        return build_connector("anchored", TinyEncoder(), self.words, {"grid_side": 2, "hidden_width": 8})
+    def connector(self, kind: str = "anchored") -> Connector:
+        """One with a grid."""
+        return build_connector(kind, TinyEncoder(), self.words, {"grid_side": 2, "hidden_width": 8})
 
     def batches(self, samples: PreparedSamples, recipe: Recipe) -> Batches:
         """Of shapes, animals and greetings."""
