@@ -40,6 +40,7 @@ from assistant.errors import (
     InvalidTextError,
     MediaTooLargeError,
     NotFoundError,
+    StorageError,
     TextTooLongError,
     UnreadableMediaError,
     UnsupportedMediaError,
@@ -323,7 +324,10 @@ class AsyncAssistant:
         """Of the pictures that are still there; those that nobody has computed before are kept."""
         known = await self.memory.pictures.vectors(model.model, [picture.sha256 for picture in pictures])
         for sha256, image in (await self.memory.images({x.sha256 for x in pictures if x.sha256 not in known})).items():
-            known[sha256] = await model.vector_V(image)
+            try:
+                known[sha256] = await model.vector_V(image)
+            except (NotFoundError, StorageError):  # gone since, or damaged: the others are found
+                continue
             await self.memory.pictures.keep_vector(model.model, sha256, known[sha256])
         return known
 

@@ -197,6 +197,17 @@ def test_a_picture_finds_those_like_it(settings: Settings, weights_dir: Callable
         assert assistant.search("submarine", image=picture_of("garden")) == ()
 
 
+@pytest.mark.weights
+def test_a_damaged_picture_is_passed_over_when_others_are_sought(settings: Settings, weights_dir: Callable[[str], Path]) -> None:
+    weights_dir(settings.vision.model)
+    with Assistant(settings.model_copy(update={"cache_dir": load_settings().cache_dir})) as assistant:
+        for name in ("street", "garden"):
+            assistant.ask("Look.", images=[picture_of(name)], session=name)
+        (street,) = assistant.search("cat", session="street")
+        Path(street.picture.path).write_bytes(b"damaged")
+        assert [one.picture.session_id for one in assistant.search(image=picture_of("garden"))] == ["garden"]
+
+
 def test_a_clip_is_watched_and_its_words_are_the_question_only_where_there_is_no_other(assistant: Assistant) -> None:
     alone = assistant.ask(video=clip(), speak=False, session="alice")
     assert (alone.transcript, len(alone.evidence)) == ("What is this?", 2)
