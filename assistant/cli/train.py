@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_COMPARED = ("anchored", "linear", "mlp", "conv_pool", "resampler", "gated_cross_attention", "co_attention")
+
 
 @click.group()
 def train() -> None:
@@ -160,7 +162,7 @@ def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> 
 
 @train.command()
 @click.option("--model", required=True, metavar="NAME", help="The language model.")
-@click.option("--kind", "kinds", multiple=True, help="May be repeated [default: anchored, linear, mlp, conv_pool, resampler].")
+@click.option("--kind", "kinds", multiple=True, help=f"May be repeated [default: {', '.join(_COMPARED)}].")
 @click.option("--with-changes", is_flag=True, help="Train low-rank changes too, instead of connectors alone.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="A folder; each kind gets one of its own in it."
@@ -170,9 +172,10 @@ def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> 
 def compare(model: str, kinds: tuple[str, ...], with_changes: bool, out: Path, as_json: bool, **given: Any) -> None:
     """Train one kind of connector after the other alike and print what each comes to; run again to go on where it was stopped."""
     from assistant.training.ablation import compare_connectors
+    from assistant.vision.connector_kinds import OF_NAMES
 
     settings, order = settings_for(None), _order({"model": model, "with_changes": with_changes}, **given)
-    chosen = [(kind, {"grid_side": 4} if kind == "anchored" else {}) for kind in kinds or _COMPARED]
+    chosen = [(kind, {"grid_side": 4} if kind in OF_NAMES else {}) for kind in kinds or _COMPARED]
     with _bar("training", 1000) as advance:
         reporter = _reporter(order.recipe, advance)
         rows = compare_connectors(settings, order, chosen, out, report=reporter, say=_say)
@@ -181,10 +184,7 @@ def compare(model: str, kinds: tuple[str, ...], with_changes: bool, out: Path, a
             print_json(asdict(row))
             continue
         scores = "  ".join(f"{task} {score:.2f}" for task, score in row.scores.items())
-        click.echo(f"{row.kind:<16} {row.parameters:>10,} parameters {row.tokens:>4} tokens {row.milliseconds:>7.2f} ms  {scores}")
-
-
-_COMPARED = ("anchored", "linear", "mlp", "conv_pool", "resampler")
+        click.echo(f"{row.kind:<21} {row.parameters:>10,} parameters {row.tokens:>4} tokens {row.milliseconds:>7.2f} ms  {scores}")
 
 
 @train.command()

@@ -16,7 +16,9 @@ from torch import nn
 from assistant.config import Settings
 from assistant.training.run import Order, open_models, train
 from assistant.training.trainer import Progress
+from assistant.types import Image
 from assistant.vision.connector_file import load_connector
+from assistant.vision.projector import PictureProjector
 
 _TIMED = 20
 
@@ -32,7 +34,7 @@ class AblationRow:
     tokens: int
     """Of a picture in which nothing is found."""
     milliseconds: float
-    """From a picture's features to its tokens, on one thread; the median of some."""
+    """From a picture's features to what the language model is given of it, on one thread; the median of some."""
     scores: Mapping[str, float]
 
 
@@ -74,14 +76,15 @@ def _row(settings: Settings, order: Order, path: Path, scores: Mapping[str, floa
     models = open_models(settings, order.model)
     loaded = load_connector(path, models.encoder, models.words)
     assert isinstance(loaded.connector, nn.Module)
-    features = models.encoder.encode([np.full((256, 256, 3), 127, np.uint8)])
+    pixels_HWC = np.full((256, 256, 3), 127, np.uint8)
+    features = models.encoder.encode([pixels_HWC])
+    project = PictureProjector(lambda image: features, loaded.connector)
     torch.set_num_threads(1)
     times_s = []
-    with torch.no_grad():
-        for _ in range(_TIMED):
-            begun_s = time.perf_counter()
-            loaded.connector(features)
-            times_s.append(time.perf_counter() - begun_s)
+    for number in range(_TIMED):
+        begun_s = time.perf_counter()
+        project(Image(pixels_HWC, str(number)), "What is in the picture?")
+        times_s.append(time.perf_counter() - begun_s)
     return AblationRow(
         loaded.manifest.kind,
         loaded.manifest.options,
