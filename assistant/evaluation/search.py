@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.errors import ConfigError
 from assistant.evaluation.pictures import Pictures
 from assistant.evaluation.rows import read_rows, text_field
 from assistant.protocols import VisionEncoder
@@ -53,7 +54,7 @@ def load_captions(path: Path) -> list[tuple[str, str]]:
 
     Raises:
         FileMissingError: It cannot be read.
-        ConfigError: A line is no such row.
+        ConfigError: A line is no such row, or no row has a caption that matches.
     """
 
     def row(fields: dict[str, Any]) -> list[tuple[str, str]]:
@@ -65,7 +66,10 @@ def load_captions(path: Path) -> list[tuple[str, str]]:
         return [(caption, place) for caption in captions]
 
     file = path / "manifest.jsonl" if path.is_dir() else path
-    return [pair for pairs in read_rows(file, row, fields="path, captions; or path, text, match") for pair in pairs]
+    found = [pair for pairs in read_rows(file, row, fields="path, captions; or path, text, match") for pair in pairs]
+    if not found:
+        raise ConfigError(f"{file} holds no caption that matches its picture", hint="fields: path, captions; or path, text, match")
+    return found
 
 
 async def evaluate_search(vision: VisionEncoder, captions: Sequence[tuple[str, str]], folder: Path) -> SearchResult:

@@ -61,7 +61,12 @@ class FolderSource:
         """
         self.name = name
         readers: Sequence[Callable[[Path], list[_Item] | None]] = (_coco, _flickr, _llava)
-        items = next((found for read in readers if (found := read(folder)) is not None), None)
+        try:
+            items = next((found for read in readers if (found := read(folder)) is not None), None)
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+            raise ConfigError(
+                f"what {folder} says of its photos is not whole: {error!r}", hint="check that it was copied whole"
+            ) from error
         if items is None:
             raise ConfigError(
                 f"{folder} is in no known layout",

@@ -8,20 +8,18 @@ the mean and covariance of any pictures at all, without one label.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from assistant.errors import WeightsCorruptError
 from assistant.training.nouns import KINDS, Noun, WordNet, surely_not
 from assistant.training.sample import Exchange, Sample, Split, chance, split_of
 from assistant.training.wording import Wording
-from assistant.vision.encoder import FeatureEncoder, Features
+from assistant.vision.encoder import Features
 
 _STRENGTH = (4.0, 14.0)
 """How far from the mean, in multiples of a row: from hardly to entirely sure."""
@@ -29,9 +27,6 @@ _DOUBT = 0.2
 """A name that is less likely is only guessed."""
 _RESIDUAL = 0.6
 _NOISE = 0.15
-_SHRINKAGE = 0.1
-"""Of a measured covariance towards its diagonal, as there are more channels than pictures."""
-_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,46 +35,6 @@ class Statistics:
 
     mean_V: Tensor
     covariance_VV: Tensor
-
-    def save(self, path: Path) -> None:
-        """As a NumPy archive."""
-        np.savez(path, mean=self.mean_V.numpy(), covariance=self.covariance_VV.numpy())
-
-    @classmethod
-    def load(cls, path: Path) -> Statistics:
-        """What was saved.
-
-        Raises:
-            WeightsCorruptError: It is no such archive.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return cls(torch.from_numpy(archive["mean"]), torch.from_numpy(archive["covariance"]))
-        except (OSError, ValueError, KeyError) as error:
-            raise WeightsCorruptError(f"{path} holds no statistics", hint="delete it; it is measured again") from error
-
-
-def measure(encoder: FeatureEncoder, pictures: Iterable[NDArray[np.uint8]]) -> Statistics:
-    """The statistics of pictures nobody has to have labelled.
-
-    Raises:
-        ValueError: There are fewer than two.
-    """
-    n = 0
-    total_V = torch.zeros(encoder.pooled_width, dtype=torch.float64)
-    products_VV = torch.zeros(encoder.pooled_width, encoder.pooled_width, dtype=torch.float64)
-    for batch in _batches(pictures):
-        pooled_BV = encoder.encode(batch).pooled_BV.double().cpu()
-        n += len(pooled_BV)
-        total_V += pooled_BV.sum(dim=0)
-        products_VV += pooled_BV.T @ pooled_BV
-    if n < 2:
-        raise ValueError("statistics need at least two pictures")
-    mean_V = total_V / n
-    covariance_VV = products_VV / n - torch.outer(mean_V, mean_V)
-    level = float(covariance_VV.diagonal().mean())
-    covariance_VV = (1 - _SHRINKAGE) * covariance_VV + _SHRINKAGE * level * torch.eye(len(mean_V), dtype=torch.float64)
-    return Statistics(mean_V.float(), covariance_VV.float())
 
 
 def statistics_of_weights(checkpoint: Path) -> Statistics:
@@ -205,14 +160,3 @@ def _root(covariance_VV: Tensor) -> Tensor:
     values_V, vectors_VV = torch.linalg.eigh(covariance_VV)
     root_VV: Tensor = vectors_VV * values_V.clamp_min(0).sqrt()
     return root_VV
-
-
-def _batches(pictures: Iterable[NDArray[np.uint8]]) -> Iterable[list[NDArray[np.uint8]]]:
-    batch: list[NDArray[np.uint8]] = []
-    for picture in pictures:
-        batch.append(picture)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

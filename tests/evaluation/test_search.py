@@ -49,6 +49,9 @@ def test_pairs_that_do_not_match_are_left_out(tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text('{"path": "a.jpg", "text": "A dog.", "match": true}\n{"path": "a.jpg", "text": "A cat.", "match": false}\n')
     assert load_captions(pairs) == [("A dog.", "a.jpg")]
+    pairs.write_text('{"path": "a.jpg", "text": "A cat.", "match": false}\n')
+    with pytest.raises(ConfigError, match="no caption"):
+        load_captions(pairs)
     pairs.write_text('{"path": "a.jpg", "captions": "A dog."}\n')
     with pytest.raises(ConfigError, match="line 1"):
         load_captions(pairs)

@@ -95,3 +95,18 @@ def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(ConfigError, match="cannot read"):
         FolderSource(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("annotations/captions_train.json", {"images": [], "annotations": [{"image_id": 7, "caption": "A dog."}]}),
+        ("annotations/captions_train.json", []),
+        ("chat.json", [{"image": "000.jpg", "conversations": [{"from": "human"}]}]),
+    ],
+)
+def test_lists_with_something_missing_are_refused(photos: Path, file: str, content: object) -> None:
+    (photos / file).parent.mkdir(exist_ok=True)
+    (photos / file).write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match="not whole"):
+        FolderSource(photos)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from assistant.errors import WeightsCorruptError
 from assistant.training.data_store import DataStore
 from assistant.training.nouns import WordNet
-from assistant.training.virtual_features import Statistics, VirtualFeatures, class_kinds, measure, statistics_of_weights
-from assistant.vision.encoder import Features
+from assistant.training.virtual_features import Statistics, VirtualFeatures, class_kinds, statistics_of_weights
 
 NAMES = tuple(f"thing{number}" for number in range(40))
 WIDTH = 64
@@ -58,30 +56,6 @@ def test_classes_are_held_out() -> None:
         for split in ("train", "held-out")
     }
     assert seen["train"] and seen["held-out"] and not seen["train"] & seen["held-out"]
-
-
-class Flat:
-    """An encoder whose features are a picture's mean colour."""
-
-    pooled_width = 3
-
-    def encode(self, pictures: list[np.ndarray]) -> Features:
-        pooled_BV = torch.tensor(np.stack([picture.mean(axis=(0, 1)) for picture in pictures]), dtype=torch.float32)
-        return Features(torch.zeros(len(pictures), 0), pooled_BV, {})
-
-
-def test_statistics_are_measured_on_any_pictures_and_kept(tmp_path: Path) -> None:
-    pictures = [np.full((4, 4, 3), level, np.uint8) for level in (0, 100, 200) * 5]
-    statistics = measure(Flat(), pictures)  # type: ignore[arg-type]
-    assert statistics.mean_V.tolist() == pytest.approx([100, 100, 100])
-    assert float(statistics.covariance_VV[0, 0]) == pytest.approx(20000 / 3, rel=0.01)
-    statistics.save(tmp_path / "statistics.npz")
-    assert torch.equal(Statistics.load(tmp_path / "statistics.npz").covariance_VV, statistics.covariance_VV)
-    (tmp_path / "broken.npz").write_bytes(b"no")
-    with pytest.raises(WeightsCorruptError):
-        Statistics.load(tmp_path / "broken.npz")
-    with pytest.raises(ValueError, match="two pictures"):
-        measure(Flat(), pictures[:1])  # type: ignore[arg-type]
 
 
 def test_a_batch_norm_remembers_the_mean_after_its_activation(tmp_path: Path) -> None:
