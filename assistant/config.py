@@ -44,6 +44,9 @@ class VisionSettings(_Section):
     """Finds things and their places."""
     read_text: bool = True
     """Run OCR on every picture."""
+    expressions: bool = False
+    """Look for the faces of people and tell which smile; `assistant models pull blazeface fer-mini-xception` fetches the weights.
+    Needs the detector."""
     connector: str = ""
     """What makes visual tokens: the path of a trained file, or "none"; "" is the one that ships for the language model, or an
     untrained one."""

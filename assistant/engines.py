@@ -23,6 +23,7 @@ from assistant.weights import WeightStore
 
 if TYPE_CHECKING:  # torch is loaded with the first picture
     from assistant.language.embedded import EmbeddedModel
+    from assistant.vision.faces import FaceReader
     from assistant.vision.picture_vectors import PictureVectors
 
 Builder = Callable[[Settings], Any]
@@ -88,9 +89,16 @@ def _experts(settings: Settings) -> VisionEncoder:
 
     store, vision = weight_store(settings), settings.vision
     encoder = EfficientNetEncoder(store.folder(vision.model) / "model.pth", sha256=store.model(vision.model).files[0].sha256)
-    finder = RegionFinder(ObjectDetector(store.folder(vision.detector) / "model.pb")) if vision.detector else None
+    faces = _faces(store) if vision.expressions and vision.detector else None
+    finder = RegionFinder(ObjectDetector(store.folder(vision.detector) / "model.pb"), faces) if vision.detector else None
     reader = TextReader(threads=settings.threads) if vision.read_text else None
     return EvidenceEncoder(encoder, finder, reader, threads=settings.threads)
+
+
+def _faces(store: WeightStore) -> FaceReader:
+    from assistant.vision.faces import FaceReader
+
+    return FaceReader(store.folder("blazeface") / "model.tflite", store.folder("fer-mini-xception") / "model.tflite")
 
 
 def build_picture_vectors(settings: Settings) -> PictureVectors:

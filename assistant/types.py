@@ -8,7 +8,7 @@ Quantities end in their unit: `_s _ms _hz _px _tokens _bytes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -154,6 +154,14 @@ class Region:
         return place_of((self.left + self.right) / 2, (self.top + self.bottom) / 2)
 
 
+def placed(regions: Iterable[Region]) -> str:
+    """How many there are of each title, and where."""
+    places: dict[str, list[str]] = {}
+    for region in regions:
+        places.setdefault(region.title, []).append(region.place)
+    return ", ".join(f"{title} x{len(where)} ({', '.join(where)})" for title, where in places.items())
+
+
 def place_of(across: float, down: float) -> str:
     """A point of a picture in words, from its shares of the width and the height: "top left", "bottom", "center"."""
     row = "top" if down < 0.38 else "bottom" if down > 0.62 else ""
@@ -175,6 +183,8 @@ class Evidence:
     """Objects that were found, the surest first."""
     glimpses: tuple[Label, ...] = ()
     """Names that experts thought possible but not likely enough to report unasked."""
+    faces: tuple[Region, ...] = ()
+    """Faces of people, those that smile called so; empty where nobody looked for them."""
 
     def line(self) -> str:
         """One honest line of text for a language model that cannot see."""
@@ -184,10 +194,9 @@ class Evidence:
         else:
             parts.append("no object recognised with confidence")
         if self.regions:
-            places: dict[str, list[str]] = {}
-            for region in self.regions:
-                places.setdefault(region.title, []).append(region.place)
-            parts.append("objects " + ", ".join(f"{name} x{len(where)} ({', '.join(where)})" for name, where in places.items()))
+            parts.append(f"objects {placed(self.regions)}")
+        if self.faces:
+            parts.append(f"faces seen: {placed(self.faces)}")
         if self.colours:
             parts.append("main colours " + ", ".join(x.name for x in self.colours))
         if self.text_lines:

@@ -39,6 +39,8 @@ def test_evidence_says_what_it_saw_and_what_it_did_not() -> None:
     assert full.line() == '5x3 pixels; looks like cat (86%); main colours red; text read: "OPEN" / "9-5"'
     found = (Region("dog", 0.9, 0, 0, 0.2, 0.2), Region("person", 0.8, 0.4, 0.4, 0.6, 0.6), Region("dog", 0.5, 0.8, 0, 1, 1))
     assert "; objects dog x2 (top left, right), person x1 (center); " in Evidence(5, 3, regions=found).line()
+    faces = (Region("smiling face", 0.9, 0.1, 0.4, 0.2, 0.5), Region("face", 0.8, 0.4, 0.4, 0.6, 0.6))
+    assert "; faces seen: smiling face x1 (left), face x1 (center); " in Evidence(5, 3, faces=faces).line()
     assert Evidence(5, 3).line() == "5x3 pixels; no object recognised with confidence; no text found"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from assistant.types import Evidence, Fusion
+from assistant.types import Evidence, Fusion, placed
 
 PICTURE_NOTE = "[Picture {number}: {evidence}]"
 """As shipped in prompts/picture.md."""
@@ -61,7 +61,8 @@ def told_of(evidence: Evidence, fusion: Fusion) -> str:
         case "late":
             return replace(evidence, text_lines=lines).line()
         case "hybrid":
-            return "; ".join(part for part in (names, read) if part)
+            faces = f"faces seen: {placed(evidence.faces)}" if evidence.faces else ""
+            return "; ".join(part for part in (names, faces, read) if part)
         case "early" | "cross_attention" | "co_attention":
             return read
         case _:

@@ -285,4 +285,5 @@ def _evidence(item: dict[str, Any]) -> Evidence:
         colours=tuple(Label(**colour) for colour in item["colours"]),
         regions=tuple(Region(**region) for region in item.get("regions", ())),  # older rows have none
         glimpses=tuple(Label(**label) for label in item.get("glimpses", ())),
+        faces=tuple(Region(**face) for face in item.get("faces", ())),
     )

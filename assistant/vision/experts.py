@@ -71,6 +71,7 @@ class EvidenceEncoder:
                 colours=colours,
                 regions=found.regions,
                 glimpses=found.glimpses,
+                faces=found.faces,
             )
             self._reported.put(image.sha256, evidence)
         return Sight(evidence)

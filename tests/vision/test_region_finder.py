@@ -68,3 +68,20 @@ def test_the_real_detector_sees_the_photo(weights_dir: Callable[[str], Path]) ->
     with Pillow.open(PHOTO) as opened:
         (found,) = finder.find([np.asarray(opened.convert("RGB"))])
     assert found.regions and all(region.name in finder.names for region in found.regions)
+
+
+def test_faces_are_looked_for_only_where_people_are() -> None:
+    class Smiling:
+        asked: list[Sequence[Region]] = []
+
+        def read(self, pixels_HWC: NDArray[np.uint8], people: Sequence[Region]) -> tuple[Region, ...]:
+            self.asked.append(people)
+            return (Region("smiling face", 0.9, 0.7, 0.1, 0.8, 0.2),)
+
+    person, car = Region("person", 0.9, 0.6, 0.0, 0.9, 0.9), Region("car", 0.5, 0.5, 0.6, 0.9, 0.9)
+    (found,) = RegionFinder(Saying(person, car), Smiling()).find([drawing()])
+    assert [face.name for face in found.faces] == ["smiling face"]
+    assert Smiling.asked == [[person]]
+    (found,) = RegionFinder(Saying(car, Region("person", 0.2, 0.6, 0.0, 0.9, 0.9)), Smiling()).find([drawing()])
+    assert found.faces == ()
+    assert len(Smiling.asked) == 1
