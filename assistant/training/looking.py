@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,14 +58,22 @@ def prepared_samples(cache_dir: Path, pictures: Pictures, split: Split, encoder:
         NotFoundError: A source does not exist.
         ConfigError: The folder has no known layout.
     """
-    sources = build_sources(DataStore(cache_dir), languages=pictures.languages, names=pictures.sources, folder=pictures.folder)
+    store = DataStore(cache_dir)
+    sources = build_sources(store, languages=pictures.languages, names=pictures.sources, folder=pictures.folder)
     mixture = Mixture(sources, seed=pictures.seed, split=split, augment=split == "train")
     description = {
         "shares": {source.name: SHARES[source.name] for source in sources},
         "languages": pictures.languages,
-        "folder": str(pictures.folder or ""),
+        "data": {data.name: data.package.sha256 for data in store.table.values() if store.has(data.name)},  # samples differ with it
+        "folder": _listing(pictures.folder) if pictures.folder else "",
         "seed": pictures.seed,
         "split": split,
     }
     root = cache_dir / "training" / "prepared"
     return PreparedSamples(root, mixture, description, encoder, _Finder(WeightStore(cache_dir)))
+
+
+def _listing(folder: Path) -> str:
+    """Tells apart what lies in a folder of photos at different times."""
+    files = sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()

@@ -82,7 +82,7 @@ class PreparedSamples:
         """
         self._mixture, self._encoder, self._finder = mixture, encoder, finder
         # the coarse copy of the head's grid is left out: no connector reads it by default
-        self._levels = tuple(name for name in encoder.levels if name != "stride32")
+        self.levels = tuple(name for name in encoder.levels if name != "stride32")
         facts = {**description, "encoder": encoder.sha256, "normalisation": encoder.normalisation, "version": VERSION}
         self.folder = root / hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         self._block = lru_cache(maxsize=4)(self._loaded)
@@ -129,7 +129,7 @@ class PreparedSamples:
     def _encoded(self, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, Tensor]:
         looks = [self._encoder.encode(batch) for batch in _batches(pictures)]
         tensors = {"logits": torch.cat([x.logits_BK for x in looks]), "pooled": torch.cat([x.pooled_BV for x in looks])}
-        tensors |= {f"level.{name}": torch.cat([x.levels[name] for x in looks]) for name in self._levels}
+        tensors |= {f"level.{name}": torch.cat([x.levels[name] for x in looks]) for name in self.levels}
         return {name: tensor.cpu().half().contiguous() for name, tensor in tensors.items()}
 
     def _loaded(self, block: int) -> tuple[PreparedSample, ...]:
@@ -138,7 +138,7 @@ class PreparedSamples:
             notes = json.loads(self._notes(block).read_text(encoding="utf-8"))
             found = [_found(each) for each in json.loads(self._found(block).read_text(encoding="utf-8"))]
             with safe_open(self._tensors(block), framework="pt") as file:
-                wanted = ["logits", "pooled", *(f"level.{name}" for name in self._levels)]
+                wanted = ["logits", "pooled", *(f"level.{name}" for name in self.levels)]
                 tensors = {name: file.get_tensor(name).float() for name in wanted}
         except (OSError, ValueError, SafetensorError):
             self._notes(block).unlink(missing_ok=True)  # damaged: made again

@@ -135,7 +135,7 @@ def train(
     if not order.recipe.steps:
         trained.write(out, models, order, {}, {})
         return {}
-    batches, held_out = _batches(settings, order, models, trained.kind, say)
+    batches, held_out = _batches(settings, order, models, trained, say)
     say("reading the model")
     decoder = TrainableDecoder(models.checkpoint, device=order.device)
     trainer = Trainer(
@@ -147,16 +147,24 @@ def train(
         order.recipe,
         folder,
         held_out=held_out,
+        identity={
+            "kind": trained.kind,
+            "options": dict(trained.options),
+            "encoder": models.encoder.sha256,
+            "language_model": models.words.sha256,
+            "data": order.facts()["data"],
+        },
         report=report,
     )
     (folder / "order.json").write_text(json.dumps(order.facts(), indent=1), encoding="utf-8")
     torch.set_num_threads(order.threads)  # the decoder that recorded replies had set one
+    scores: Mapping[str, float] = {}  # nobody evaluated the parameters of a training that was stopped
     try:
-        trainer.run()
+        scores = trainer.run()
     finally:
         done = {"steps": trainer.state.step, "minutes": round(trainer.state.elapsed_s / 60)}
-        trained.write(out, models, order, {**order.facts(), "done": done}, trainer.state.scores)
-    return trainer.state.scores
+        trained.write(out, models, order, {**order.facts(), "done": done}, scores)
+    return scores
 
 
 def open_models(settings: Settings, language_model: str) -> Models:
@@ -206,10 +214,12 @@ def _begun(models: Models, order: Order) -> _Trained:
     return _Trained(loaded.manifest.kind, loaded.manifest.options, loaded.connector, changes)
 
 
-def _batches(settings: Settings, order: Order, models: Models, kind: str, say: Say) -> tuple[Batches, list[Batch]]:
+def _batches(settings: Settings, order: Order, models: Models, trained: _Trained, say: Say) -> tuple[Batches, list[Batch]]:
     """What to learn from, and what to evaluate on."""
     recipe, data, encoder = order.recipe, DataStore(settings.cache_dir), models.encoder
     pictures = prepared_samples(settings.cache_dir, order.pictures, "train", encoder)
+    if missing := sorted(set(trained.options.get("levels", ())) - set(pictures.levels)):
+        raise ConfigError(f"no level {missing[0]!r} is kept for training", hint=f"known: {', '.join(pictures.levels)}")
     language_model = _product_settings(order.model).language_model
     say("asking the untouched model")
     replay = _replay(settings, order, data, say) if recipe.replay_share else None
@@ -220,7 +230,7 @@ def _batches(settings: Settings, order: Order, models: Models, kind: str, say: S
         names=encoder.names,
         system_prompt=language_model.system_prompt,
         examples=language_model.examples,
-        virtual=_virtual(settings, encoder, data) if recipe.virtual_share and kind in OF_NAMES else None,
+        virtual=_virtual(settings, encoder, data) if recipe.virtual_share and trained.kind in OF_NAMES else None,
         replay=replay,
         facts=asked_about,
     )

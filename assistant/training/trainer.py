@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -92,6 +93,7 @@ class Trainer:
         folder: Path,
         *,
         held_out: Sequence[Batch] = (),
+        identity: Mapping[str, Any] = MappingProxyType({}),
         report: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         """Get ready; goes on from the checkpoint in the folder if there is one.
@@ -105,6 +107,7 @@ class Trainer:
             recipe: How.
             folder: Of the run: checkpoint, log.
             held_out: What to evaluate on; empty evaluates never.
+            identity: What else must be the same for a checkpoint to be of this training, as JSON.
             report: Told after every step.
 
         Raises:
@@ -112,7 +115,7 @@ class Trainer:
         """
         self._decoder, self._tokenizer, self._batches, self._recipe = decoder, tokenizer, batches, recipe
         self.connector, self.changes = cast(nn.Module, connector).to(decoder.device), changes and changes.to(decoder.device)
-        self._folder, self._held_out, self._report = folder, held_out, report
+        self._folder, self._held_out, self._report, self._others = folder, held_out, report, dict(identity)
         self._named = {f"connector.{name}": parameter for name, parameter in self.connector.named_parameters()}
         small = [parameter for parameter in self._named.values() if parameter.numel() <= _SMALL]
         large = [parameter for parameter in self._named.values() if parameter.numel() > _SMALL]
@@ -216,7 +219,9 @@ class Trainer:
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a training to go on; its length may change."""
-        return {"shapes": {name: list(parameter.shape) for name, parameter in self._named.items()}, "seed": self._recipe.seed}
+        shapes = {name: list(parameter.shape) for name, parameter in self._named.items()}
+        identity = {"shapes": shapes, "seed": self._recipe.seed, **self._others}
+        return cast(dict[str, Any], json.loads(json.dumps(identity)))  # tuples as JSON gives them back
 
     def _restore(self) -> None:
         with safe_open(self._checkpoint, framework="pt") as file:

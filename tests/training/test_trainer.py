@@ -5,8 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 import torch
@@ -34,6 +37,7 @@ def trainer_of(
     evaluated: bool = False,
     kind: str = "anchored",
     stop_at: int | None = None,
+    identity: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Trainer, list[float]]:
     torch.set_num_threads(1)  # several wait for each other longer than they compute
     model = TinyModel(place / "model")
@@ -49,7 +53,7 @@ def trainer_of(
     decoder = TrainableDecoder(model.checkpoint, dtype=torch.float32)
     held_out = batches.held_out(tiny_samples(looked_at, "held-out")) if evaluated else ()
     arguments = (decoder, model.tokenizer, model.connector(kind), changes, batches, recipe, place / folder)
-    return Trainer(*arguments, held_out=held_out, report=report), losses
+    return Trainer(*arguments, held_out=held_out, identity=identity, report=report), losses
 
 
 def test_two_trainings_of_one_seed_have_the_same_losses_and_learn(tmp_path: Path, looked_at: Path) -> None:
@@ -110,11 +114,14 @@ trainer.run()
 
 
 def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path, looked_at: Path) -> None:
-    stopped, _ = trainer_of(tmp_path, looked_at, stop_at=2)
+    stopped, _ = trainer_of(tmp_path, looked_at, stop_at=2, identity={"kind": "anchored"})
     with pytest.raises(KeyboardInterrupt):
         stopped.run()
+    trainer_of(tmp_path, looked_at, identity={"kind": "anchored"})
     with pytest.raises(ConfigError, match="of another training"):
-        trainer_of(tmp_path, looked_at, replace(RECIPE, seed=1))
+        trainer_of(tmp_path, looked_at, replace(RECIPE, seed=1), identity={"kind": "anchored"})
+    with pytest.raises(ConfigError, match="of another training"):
+        trainer_of(tmp_path, looked_at, identity={"kind": "mlp"})
 
 
 def test_the_first_stages_leave_the_other_parameters_alone(tmp_path: Path, looked_at: Path) -> None:
