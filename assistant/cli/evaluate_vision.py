@@ -301,7 +301,7 @@ async def _retention(settings: Settings, sampling: Sampling) -> Retention:
                 return await evaluate_chat(assistant, cases)
 
     _say("text only: the untouched model")
-    before = await held(_with_vision(settings, connector="none"))
+    before = await held(_with_vision(settings, connector="none", fusion=None))
     _say("text only: with the connector")
     return compare(before, await held(settings))
 
