@@ -146,10 +146,13 @@ def _training_options(command: F) -> F:
 @click.option("--kind", default="anchored", show_default=True, help="Of the connector.")
 @click.option("--options", default="{}", metavar="JSON", help="Of the connector's kind.")
 @click.option("--only", is_flag=True, help="Leave the language model as it is.")
+@click.option(
+    "--begin-with", type=click.Path(path_type=Path), help="An anchored file, for a kind that works on its tokens: begins as it is."
+)
 @_out
 @_folder
 @_training_options
-def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> None:
+def connector(model: str, kind: str, options: str, only: bool, begin_with: Path | None, **given: Any) -> None:
     """Train a connector and low-rank changes to its language model; run again to go on where it was stopped."""
     try:
         parsed = json.loads(options)
@@ -157,7 +160,7 @@ def connector(model: str, kind: str, options: str, only: bool, **given: Any) -> 
         raise ConfigError(f"--options is not JSON: {error}", hint="for example '{\"grid_side\": 8}'") from error
     if not isinstance(parsed, dict):
         raise ConfigError("--options is not a JSON object", hint="for example '{\"grid_side\": 8}'")
-    _train({"model": model, "kind": kind, "options": parsed, "with_changes": not only}, **given)
+    _train({"model": model, "kind": kind, "options": parsed, "with_changes": not only, "begin_with": begin_with}, **given)
 
 
 @train.command()

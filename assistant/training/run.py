@@ -37,6 +37,9 @@ from assistant.vision.asked import asked_about
 from assistant.vision.connector import Connector
 from assistant.vision.connector_file import describe, load_connector, save_connector
 from assistant.vision.connector_kinds import OF_NAMES, build_connector
+from assistant.vision.connectors.anchored import Anchored
+from assistant.vision.connectors.co_attention import CoAttention
+from assistant.vision.connectors.gated_cross_attention import GatedCrossAttention
 from assistant.vision.encoder_efficientnet import EfficientNetEncoder
 
 Say = Callable[[str], None]
@@ -57,7 +60,8 @@ class Order:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of the connector's kind."""
     begin_with: Path | None = None
-    """A connector file to go on with; its kind and options hold."""
+    """A connector file to go on with; its kind and options hold. A kind that works on the tokens of `anchored` begins with such a
+    file as it is, and `options` are added to the file's."""
     with_changes: bool = True
     """Train low-rank changes to the language model too."""
     pictures: Pictures = Pictures()
@@ -101,7 +105,8 @@ class _Trained:
             self.kind, self.options, self.connector, encoder, words, **names, training=training, metrics=dict(scores)
         )
         out.parent.mkdir(parents=True, exist_ok=True)
-        save_connector(out, self.connector, manifest, adapters=self.changes.exported() if self.changes and training else None)
+        changed = self.changes is not None and any(up.any() for up in self.changes.up.values())
+        save_connector(out, self.connector, manifest, adapters=self.changes.exported() if self.changes and changed else None)
 
 
 def train(
@@ -211,7 +216,13 @@ def _begun(models: Models, order: Order) -> _Trained:
     loaded = load_connector(order.begin_with, models.encoder, models.words)
     if changes is not None and loaded.adapters:
         changes.restore(loaded.adapters)
-    return _Trained(loaded.manifest.kind, loaded.manifest.options, loaded.connector, changes)
+    if loaded.manifest.kind == order.kind or order.kind not in OF_NAMES or not isinstance(loaded.connector, Anchored):
+        return _Trained(loaded.manifest.kind, loaded.manifest.options, loaded.connector, changes)
+    options = {**loaded.manifest.options, **order.options}
+    connector = build_connector(order.kind, models.encoder, models.words, options, seed=recipe.seed)
+    assert isinstance(connector, GatedCrossAttention | CoAttention)
+    connector.anchored.load_state_dict(loaded.connector.state_dict())
+    return _Trained(order.kind, options, connector, changes)
 
 
 def _batches(settings: Settings, order: Order, models: Models, trained: _Trained, say: Say) -> tuple[Batches, list[Batch]]:
