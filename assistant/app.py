@@ -75,6 +75,7 @@ from assistant.types import (
 from assistant.vision.asked import asked_about
 from assistant.vision.image import decode_image
 from assistant.vision.picture_search import search_by_picture, search_by_words
+from assistant.vision.reading import asks_to_read
 from assistant.vision.video import sample_video
 
 if TYPE_CHECKING:  # torch is loaded with the first picture
@@ -359,32 +360,42 @@ class AsyncAssistant:
                 async for _ in pieces:
                     pass
         if pictures:
-            await self._look([Image(np.zeros((64, 64, 3), np.uint8), "")])
+            black = Image(np.zeros((64, 64, 3), np.uint8), "")
+            await self._vision.encode(black)
+            if model.sees:
+                await asyncio.to_thread(model.count_tokens, [Message("user", "", (black,))])
         if speech:
             await self._recognizer.get()
             hello_aloud = [piece async for piece in self.say("Hello there, this is a test.", language="en")]
             if hello_aloud:
                 await self._recognizer.transcribe(Audio.join(hello_aloud))
 
-    async def look_ahead(self, images: Sequence[ImageSource]) -> None:
+    async def look_ahead(self, images: Sequence[ImageSource], *, session: str | None = None) -> None:
         """Begin to look at pictures that a coming turn will show, so that it starts sooner; returns at once.
 
         What is wrong with them is told by the turn.
+
+        Args:
+            images: All that the turn will show so far, in order.
+            session: The turn's; the language model then reads the pictures too. None is a new one.
         """
+
+        shown = tuple(images)
 
         async def look() -> None:
             with suppress(AssistantError):
-                await self._look(await self._images(images))
+                await self._look(await self._images(shown), session)
 
         task = asyncio.create_task(look())
         self._turns.add(task)
         task.add_done_callback(self._turns.discard)
 
-    async def _look(self, images: Sequence[Image]) -> None:
-        model, _ = await asyncio.gather(self._language_model.get(), self._vision.get())
+    async def _look(self, images: Sequence[Image], session: str | None) -> None:
+        manager, _ = await asyncio.gather(self._manager(), self._vision.get())
+        lock = self._locks.get(session or "")
+        if lock is None or not lock.locked():  # what a turn in flight will say is not known yet
+            await manager.look_ahead(session or "", images)
         await asyncio.gather(*(self._vision.encode(image) for image in images))
-        if model.sees:
-            await asyncio.to_thread(model.count_tokens, [Message("user", "", tuple(images))])
 
     async def _manager(self, turn: Turn | None = None, *, day: date | None = None) -> DialogueManager:
         settings = self.settings
@@ -474,6 +485,7 @@ def dialogue_options(settings: Settings, model: LanguageModel, today: date) -> D
         voice=settings.synthesizer.voice,
         speed=settings.synthesizer.speed,
         model_languages=model_languages(settings),
+        must_read=asks_to_read,
     )
 
 

@@ -54,9 +54,9 @@ class Assistant:
         """Load the engines and run each once; see `AsyncAssistant.warm`."""
         self._run(self._inner.warm(speech=speech, pictures=pictures))
 
-    def look_ahead(self, images: Sequence[ImageSource]) -> None:
+    def look_ahead(self, images: Sequence[ImageSource], *, session: str | None = None) -> None:
         """Begin to look at pictures that a coming turn will show; see `AsyncAssistant.look_ahead`. Returns at once."""
-        self._run(self._inner.look_ahead(images))
+        self._run(self._inner.look_ahead(images, session=session))
 
     def ask(self, text: str = "", **given: Unpack[TurnArguments]) -> Reply:
         """The answer to one turn; see `AsyncAssistant.ask`."""

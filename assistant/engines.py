@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from assistant.config import Settings
 from assistant.errors import ConfigError
-from assistant.protocols import LanguageModel, SpeechRecognizer, SpeechSynthesizer, VisionEncoder, VoiceActivityDetector
+from assistant.protocols import (
+    GlancingEncoder,
+    LanguageModel,
+    SpeechRecognizer,
+    SpeechSynthesizer,
+    VisionEncoder,
+    VoiceActivityDetector,
+)
 from assistant.types import Audio, Image, Sight, Transcript
 from assistant.weights import WeightStore
 
@@ -86,13 +93,15 @@ def _experts(settings: Settings) -> VisionEncoder:
     from assistant.vision.experts import EvidenceEncoder
     from assistant.vision.region_finder import RegionFinder
     from assistant.vision.text_reader import TextReader
+    from assistant.vision.writing import SHIPPED, load_writing_probe
 
     store, vision = weight_store(settings), settings.vision
     encoder = EfficientNetEncoder(store.folder(vision.model) / "model.pth", sha256=store.model(vision.model).files[0].sha256)
     faces = _faces(store) if vision.expressions and vision.detector else None
     finder = RegionFinder(ObjectDetector(store.folder(vision.detector) / "model.pb"), faces) if vision.detector else None
     reader = TextReader(threads=settings.threads) if vision.read_text else None
-    return EvidenceEncoder(encoder, finder, reader, threads=settings.threads)
+    writing = load_writing_probe(SHIPPED, encoder_sha256=encoder.sha256)
+    return EvidenceEncoder(encoder, finder, reader, writing=writing, threads=settings.threads)
 
 
 def _faces(store: WeightStore) -> FaceReader:
@@ -345,6 +354,11 @@ class LazyVision(Once[VisionEncoder]):
     async def encode(self, image: Image) -> Sight:
         """See `VisionEncoder.encode`."""
         return await (await self.get()).encode(image)
+
+    async def glance(self, image: Image) -> Sight:
+        """See `GlancingEncoder.glance`; an engine that cannot takes its time."""
+        engine = await self.get()
+        return await (engine.glance(image) if isinstance(engine, GlancingEncoder) else engine.encode(image))
 
 
 class LazySynthesizer(Once[SpeechSynthesizer]):

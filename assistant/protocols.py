@@ -79,6 +79,19 @@ class VisionEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class GlancingEncoder(VisionEncoder, Protocol):
+    """A vision encoder that need not read a picture's text before it says what it sees."""
+
+    async def glance(self, image: Image) -> Sight:
+        """What is in the picture, `read_later` where only `encode` reads its text. It depends on the picture alone.
+
+        Raises:
+            VisionError: The model failed.
+        """
+        ...
+
+
 class LanguageModel(Protocol):
     """Continues a conversation."""
 
@@ -182,13 +195,21 @@ class MemoryStore(Protocol):
     """Remembers sessions. What `begin` and `finish` acknowledged survives a crash of the process."""
 
     async def begin(self, turn: Turn, *, user_text: str, language: str, evidence: Sequence[Evidence]) -> None:
-        """Write what the user said and showed, before any language model runs. The session is made if it is new."""
+        """Write what the user said and showed, before anything of the reply is sent. The session is made if it is new."""
         ...
 
     async def finish(
-        self, session_id: str, turn_id: str, *, reply_text: str, status: str, usage: Usage, timings_ms: dict[str, float]
+        self,
+        session_id: str,
+        turn_id: str,
+        *,
+        reply_text: str,
+        status: str,
+        usage: Usage,
+        timings_ms: dict[str, float],
+        evidence: Sequence[Evidence] | None = None,
     ) -> None:
-        """Write the reply; `status` is "done", "interrupted" or "failed"."""
+        """Write the reply; `status` is "done", "interrupted" or "failed". None leaves the evidence as it was begun with."""
         ...
 
     async def history(self, session_id: str, *, limit: int) -> tuple[StoredTurn, ...]:

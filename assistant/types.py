@@ -185,6 +185,8 @@ class Evidence:
     """Names that experts thought possible but not likely enough to report unasked."""
     faces: tuple[Region, ...] = ()
     """Faces of people, those that smile called so; empty where nobody looked for them."""
+    read_later: bool = False
+    """The reply did not wait for `text_lines`: they are read behind it and told with the next turn."""
 
     def line(self) -> str:
         """One honest line of text for a language model that cannot see."""
@@ -201,7 +203,7 @@ class Evidence:
             parts.append("main colours " + ", ".join(x.name for x in self.colours))
         if self.text_lines:
             parts.append("text read: " + " / ".join(f'"{line}"' for line in self.text_lines))
-        else:
+        elif not self.read_later:
             parts.append("no text found")
         return "; ".join(parts)
 

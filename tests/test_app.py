@@ -1,6 +1,6 @@
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from assistant import Assistant, AsyncAssistant, load_settings
 from assistant.app import clean_text
 from assistant.config import Settings
+from assistant.dialogue.manager import DialogueManager
 from assistant.errors import (
     ConfigError,
     EmptyTurnError,
@@ -163,6 +164,31 @@ async def test_pictures_may_be_looked_at_ahead_of_their_turn_and_bad_ones_are_to
         with pytest.raises(UnsupportedMediaError):
             await assistant.ask("What is this?", images=[b"no picture"])
         assert (EYES.seen[0].width_px, EYES.seen[0].height_px) == (8, 6)
+
+
+async def test_a_picture_looked_at_ahead_is_read_by_the_model_too_while_no_turn_of_its_session_is_in_flight(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = asyncio.Queue[tuple[str, int]]()
+    EYES.looks = asyncio.Event()
+
+    async def look_ahead(manager: DialogueManager, session_id: str, images: Sequence[Image]) -> None:
+        await ahead.put((session_id, len(images)))
+
+    monkeypatch.setattr(DialogueManager, "look_ahead", look_ahead)
+    watched = settings.model_copy(update={"vision": settings.vision.model_copy(update={"engine": f"{__name__}:eyes"})})
+    async with AsyncAssistant(watched) as assistant:
+        shown = [photo()]
+        await assistant.look_ahead(shown, session="alice")
+        shown.clear()
+        assert await asyncio.wait_for(ahead.get(), 10) == ("alice", 1)
+        await asyncio.wait_for(EYES.looks.wait(), 10)
+        EYES.looks.clear()
+        lock = assistant._locks.setdefault("alice", asyncio.Lock())
+        async with lock:
+            await assistant.look_ahead([photo()], session="alice")
+            await asyncio.wait_for(EYES.looks.wait(), 10)
+        assert ahead.empty()
 
 
 async def test_warming_up_loads_every_engine_that_is_asked_for(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from assistant.engines import ENGINES, Lazy, LazyVision, Once, build_language_mo
 from assistant.errors import ConfigError, WeightsMismatchError, WeightsMissingError
 from assistant.language.embedded import EmbeddedModel
 from assistant.language.word_vectors import weights_sha256
-from assistant.testing import ScriptedRecognizer, recognizer
+from assistant.testing import ScriptedRecognizer, ScriptedVision, recognizer
 from assistant.types import Image, Message, Prompt
 from assistant.vision.connector_file import describe, save_connector
 from assistant.vision.connector_kinds import build_connector
@@ -176,3 +176,8 @@ def test_a_way_that_the_connector_or_the_engine_does_not_serve_is_refused_with_w
 def test_settings_are_given_to_a_builder_of_the_users_own(tmp_path: Path) -> None:
     settings: Settings = load_settings({"recognizer": {"engine": "assistant.testing:recognizer"}}, environment={})
     assert isinstance(builder("recognizer", settings.recognizer.engine)(settings), ScriptedRecognizer)
+
+
+async def test_vision_of_the_users_own_that_cannot_glance_looks_in_full() -> None:
+    sight = await LazyVision(ScriptedVision).glance(Image(noise(3, 4), ""))
+    assert (sight.evidence.labels[0].name, sight.evidence.read_later) == ("cat", False)

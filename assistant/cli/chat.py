@@ -96,7 +96,7 @@ class _Chat:
                 click.echo("no picture goes with your next message", err=True)
             case "/image":
                 self._images.append(existing(rest.strip()))
-                self._assistant.look_ahead(self._images[-1:])
+                self._assistant.look_ahead(self._images, session=self._session)
                 click.echo("shown with your next message", err=True)
             case "/audio":
                 self._answer("", audio=existing(rest.strip()))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from assistant.training.data_store import DataStore
     from assistant.training.recipe import Recipe
     from assistant.training.run import Order
-    from assistant.training.sample import Language
+    from assistant.training.sample import Language, Split
     from assistant.training.trainer import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -190,6 +190,9 @@ def compare(model: str, kinds: tuple[str, ...], with_changes: bool, out: Path, a
         click.echo(f"{row.kind:<21} {row.parameters:>10,} parameters {row.tokens:>4} tokens {row.milliseconds:>7.2f} ms  {scores}")
 
 
+_SPLITS: tuple[Split, Split] = ("train", "held-out")
+
+
 @train.command()
 @click.option("--connector", "begin_with", required=True, type=click.Path(path_type=Path), help="The file to go on with.")
 @_out
@@ -247,6 +250,29 @@ def prepare(samples: int, languages: tuple[Language, ...], photos: Path | None, 
             prepared.prepare(block)
             advance(f"block {block + 1} of {blocks}")
     click.echo(f"{blocks * BLOCK} samples are in {prepared.folder}", err=True)
+
+
+@train.command()
+@click.option("--samples", default=3000, show_default=True, type=click.IntRange(1), help="Different samples with pictures.")
+@click.option("--held-out", default=200, show_default=True, type=click.IntRange(1), help="Samples that it is judged by.")
+@_out
+def writing(samples: int, held_out: int, out: Path) -> None:
+    """Train the probe that tells which pictures are read before anything is said of them."""
+    import torch
+
+    from assistant.engines import weight_store
+    from assistant.training.looking import Pictures, load_encoder, prepared_samples
+    from assistant.training.writing import judge_writing_probe, train_writing_probe
+
+    settings = settings_for(None)
+    torch.set_num_threads(1)
+    encoder = load_encoder(weight_store(settings))
+    train, rest = (prepared_samples(settings.cache_dir, Pictures(), split, encoder) for split in _SPLITS)
+    probe = train_writing_probe(train[number] for number in range(samples))
+    signs, others = judge_writing_probe(probe, (rest[number] for number in range(held_out)))
+    told = f"sees {signs:.1%} of held-out signs, and writing in {others:.1%} of other held-out pictures"
+    probe.save(out, {"encoder_sha256": encoder.sha256, "trained_on": f"{samples} drawn samples, seed 0", "metrics": told})
+    click.echo(told, err=True)
 
 
 def _order(

@@ -105,19 +105,21 @@ def _turns(
 ) -> list[tuple[Message, ...]]:
     """The messages of each turn, the new one last; none of a turn that was not answered."""
     turns = list[tuple[Message, ...]]()
-    earlier = list[Evidence]()
+    earlier, since = list[Evidence](), list[tuple[int, Evidence]]()
     *first_numbers, first_new = _first_numbers(history)
     for turn, first in zip(history, first_numbers, strict=True):
         if turn.reply_text and turn.status != "failed":
             whole = len(turn.image_sha256s) == len(turn.evidence)  # else nobody knows which evidence is whose
             images = [pictures.get(sha256) if whole else None for sha256 in turn.image_sha256s]
-            asked = _user_message(turn.user_text, turn.evidence, images, first, manner, earlier)
+            asked = _user_message(turn.user_text, turn.evidence, images, first, manner, earlier, since)
             turns.append((asked, Message("assistant", turn.reply_text)))
+            since.clear()
         else:
             turns.append(())
         earlier += turn.evidence
+        since += enumerate(turn.evidence, start=first)
     images = [*percept.images] if manner.fusion != "late" else []
-    return [*turns, (_user_message(percept.text, percept.evidence, images, first_new, manner, earlier),)]
+    return [*turns, (_user_message(percept.text, percept.evidence, images, first_new, manner, earlier, since),)]
 
 
 def _user_message(
@@ -127,6 +129,7 @@ def _user_message(
     first: int,
     manner: Manner,
     earlier: Sequence[Evidence],
+    since: Sequence[tuple[int, Evidence]],
 ) -> Message:
     words = user_text(
         text,
@@ -136,6 +139,7 @@ def _user_message(
         picture_note=manner.picture_note,
         facts=manner.facts,
         earlier=earlier,
+        since=since,
     )
     shown = {number: image for number, image in enumerate(images, start=first) if image is not None}
     return Message("user", words, tuple(shown.values()), tuple(shown))

@@ -11,7 +11,7 @@ import numpy as np
 
 from assistant.dialogue.compose import Percept
 from assistant.protocols import AttentiveModel, LanguageModel, VisionEncoder
-from assistant.types import Attention, Explanation, Image, Message, Prompt, PromptPosition, Source, StoredTurn, VisualPart
+from assistant.types import Attention, Evidence, Explanation, Image, Message, Prompt, PromptPosition, Source, StoredTurn, VisualPart
 
 _GREY = 127
 _NUMBER = re.compile(r"\[Picture (\d+):")
@@ -56,13 +56,18 @@ async def explain(
     for name, changed in _without(prompt, turn.user_text):
         without[name] = whole - await score(changed)
     # the experts may have changed since: what is covered is compared with what they see now where nothing is
-    percept = replace(percept, evidence=tuple([(await vision.encode(image)).evidence for image in images]))
+    later = [item.read_later for item in turn.evidence]
+
+    async def look(number: int, image: Image) -> Evidence:
+        return replace((await vision.encode(image)).evidence, read_later=later[number])
+
+    percept = replace(percept, evidence=tuple([await look(number, image) for number, image in enumerate(images)]))
     uncovered = await score(await compose(percept)) if images else whole
     occlusion = []
     for number, image in enumerate(images):
         cells = []
         for covered in _covered(image, grid):
-            evidence = (await vision.encode(covered)).evidence
+            evidence = await look(number, covered)
             changed_percept = replace(
                 percept,
                 evidence=(*percept.evidence[:number], evidence, *percept.evidence[number + 1 :]),
@@ -150,7 +155,8 @@ def _statements(words: bytes, text: str, turn: StoredTurn) -> list[tuple[int, So
     for stretch, own in ((text[: asked[0]], False), (text[asked[0] : asked[1]], True), (text[asked[1] :], False)):
         for line in [stretch] if own else stretch.splitlines(keepends=True):
             number = _NUMBER.match(line)
-            picture = int(number[1]) - turn.pictures_before - 1 if number else None
+            # a note on an earlier picture, read since, is about none of the turn's
+            picture = int(number[1]) - turn.pictures_before - 1 if number and int(number[1]) > turn.pictures_before else None
             for statement in [line] if own else re.split(r"(?<=; )", line):
                 end += len(statement.encode())
                 ends.append((end, question if own else Source("note", statement.strip(" ;[]\n"), 0.0, picture)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -14,6 +14,7 @@ from assistant.dialogue.compose import BLOCK_TURNS, Manner, Percept, compose, sh
 from assistant.dialogue.notes import clip_note
 from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, RecognitionError, UnsupportedLanguageError, VisionError
 from assistant.protocols import (
+    GlancingEncoder,
     LanguageModel,
     MemoryStore,
     ReadAheadModel,
@@ -32,6 +33,7 @@ from assistant.types import (
     Problem,
     Prompt,
     Reply,
+    Sight,
     StoredTurn,
     TextDelta,
     Transcript,
@@ -57,6 +59,8 @@ class DialogueOptions:
     first_clause_words: int = 2
     model_languages: frozenset[str] | None = None
     """What the language model answers in; None when nobody knows."""
+    must_read: Callable[[str], bool] = lambda question: True
+    """Whether the reply to a question waits for the text of pictures that seem to hold none."""
 
     @property
     def remembered_turns(self) -> int:
@@ -71,6 +75,9 @@ class _Progress:
     started: float
     clock: Callable[[], float]
     text: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    reading: asyncio.Task[tuple[Evidence, ...]] | None = None
+    """What is read behind the reply, from its first token on."""
     usage: Usage = field(default_factory=Usage)
     timings_ms: dict[str, float] = field(default_factory=dict)
 
@@ -132,7 +139,7 @@ class DialogueManager:
         progress = _Progress(self._clock(), self._clock)
         history = await self._memory.history(turn.session_id, limit=self._options.remembered_turns)
         transcript, seen, clip_words = await self._perceive(turn, history, send, progress)
-        evidence = tuple(item for _, item in seen)
+        progress.evidence = evidence = tuple(item for _, item in seen)
         # a picture that could not be seen is no part of the conversation: nothing could ever be said about it
         turn = replace(turn, images=tuple(image for image, _ in seen))
         percept = _percept(turn, transcript, evidence, clip_words)
@@ -146,26 +153,25 @@ class DialogueManager:
                 Problem("unsupported_language", f"{model} does not know the language {language!r}", f"it knows: {_list(known)}")
             )
         status: Literal["done", "interrupted", "failed"] = "failed"
-        begun = False
+        # meanwhile the model reads the prompt
+        beginning = asyncio.create_task(self._memory.begin(turn, user_text=percept.text, language=language, evidence=evidence))
         try:
-            await self._memory.begin(turn, user_text=percept.text, language=language, evidence=evidence)
-            begun = True
-            await self._generate_and_speak(turn, prompt, language, send, progress)
+            await self._generate_and_speak(turn, prompt, language, beginning, send, progress)
             status = "done"
         except asyncio.CancelledError:
-            status, begun = "interrupted", True  # a write that was cancelled may still have happened
+            status = "interrupted"
+            beginning.cancel()
             raise
         finally:
             progress.mark("total")
-            if begun:
-                await asyncio.shield(self._remember(turn, status, progress))
+            await asyncio.shield(self._remember(turn, status, beginning, progress))
         reply = Reply(
             session_id=turn.session_id,
             turn_id=turn.turn_id,
             text=progress.text,
             transcript=transcript.text if transcript else "",
             language=language,
-            evidence=evidence,
+            evidence=progress.evidence,
             usage=progress.usage,
             timings_ms=dict(progress.timings_ms),
         )
@@ -198,7 +204,10 @@ class DialogueManager:
 
         async def see(index: int, image: Image) -> tuple[Image, Evidence] | None:
             try:
-                sight = await self._vision.encode(image)
+                asked = turn.audio is None and self._options.must_read(turn.text)
+                sight = await (self._vision.encode(image) if asked else self._glance(image))
+                if sight.evidence.read_later and self._options.must_read(_words(turn, await hearing)):
+                    sight = await self._vision.encode(image)
             except VisionError as error:
                 await send(Problem(error.code, f"picture {index + 1} was not seen: {error}", error.hint))
                 return None
@@ -210,12 +219,32 @@ class DialogueManager:
                 hearing, listening = group.create_task(hear()), group.create_task(listen_to_clip())
                 seeing = [group.create_task(see(i, image)) for i, image in enumerate(turn.images)]
                 if turn.audio is not None or turn.images:
-                    group.create_task(self._read_ahead(history, Percept("", (), turn.images)))
+                    group.create_task(self._read_ahead(history, Percept("", (), self._ahead_of_words(turn))))
         except* AssistantError as failures:
             raise _first(failures) from failures
         if seeing:
             progress.mark("see")
         return hearing.result(), tuple(seen for task in seeing if (seen := task.result()) is not None), listening.result()
+
+    async def look_ahead(self, session_id: str, images: Sequence[Image]) -> None:
+        """Look at pictures that a coming turn of a session will show, and let the language model read them.
+
+        Raises:
+            VisionError: One could not be seen.
+        """
+        sights = await asyncio.gather(*(self._glance(image) for image in images))
+        if self._options.manner.fusion != "co_attention":
+            history = await self._memory.history(session_id, limit=self._options.remembered_turns)
+            await self._read_ahead(history, Percept("", tuple(sight.evidence for sight in sights), tuple(images)))
+
+    async def _glance(self, image: Image) -> Sight:
+        return await (self._vision.glance(image) if isinstance(self._vision, GlancingEncoder) else self._vision.encode(image))
+
+    def _ahead_of_words(self, turn: Turn) -> tuple[Image, ...]:
+        """The pictures that are read while something else is waited for; else pictures and words are read faster at once."""
+        if self._options.manner.fusion == "co_attention":  # what is made of a picture for a question waits for the question
+            return ()
+        return turn.images if turn.audio is not None or self._options.must_read(turn.text) else ()
 
     async def _read_ahead(self, history: tuple[StoredTurn, ...], percept: Percept) -> None:
         model = self._language_model
@@ -248,27 +277,41 @@ class DialogueManager:
             count_tokens=self._language_model.count_tokens,
         )
 
-    async def _generate_and_speak(self, turn: Turn, prompt: Prompt, language: str, send: Send, progress: _Progress) -> None:
+    async def _generate_and_speak(
+        self, turn: Turn, prompt: Prompt, language: str, beginning: asyncio.Task[None], send: Send, progress: _Progress
+    ) -> None:
         clauses: asyncio.Queue[str | None] = asyncio.Queue()
         try:
             async with asyncio.TaskGroup() as group:
                 if turn.speak:
                     group.create_task(self._speak(clauses, language, send, progress))
-                await self._generate(prompt, clauses, send, progress)
+                await self._generate(turn, prompt, clauses, beginning, send, progress)
         except* AssistantError as failures:
             raise _first(failures) from failures
 
-    async def _generate(self, prompt: Prompt, clauses: asyncio.Queue[str | None], send: Send, progress: _Progress) -> None:
+    async def _generate(
+        self,
+        turn: Turn,
+        prompt: Prompt,
+        clauses: asyncio.Queue[str | None],
+        beginning: asyncio.Task[None],
+        send: Send,
+        progress: _Progress,
+    ) -> None:
         splitter = ClauseSplitter(first_words=self._options.first_clause_words)
         async with aclosing(self._language_model.generate(prompt, self._options.generation)) as pieces:
             async for piece in pieces:
                 progress.usage = piece.usage or progress.usage
                 if piece.text:
+                    await beginning
                     progress.mark("first_token")
+                    if progress.reading is None:
+                        progress.reading = asyncio.create_task(self._read(turn.images, progress.evidence, send))
                     progress.text += piece.text
                     for clause in splitter.feed(piece.text):
                         clauses.put_nowait(clause)
                     await send(TextDelta(piece.text))
+        await beginning
         for clause in splitter.finish():
             clauses.put_nowait(clause)
         clauses.put_nowait(None)
@@ -289,7 +332,25 @@ class DialogueManager:
                 await send(Problem(error.code, f"{what}: {error}", error.hint))
                 return
 
-    async def _remember(self, turn: Turn, status: str, progress: _Progress) -> None:
+    async def _read(self, images: Sequence[Image], evidence: Sequence[Evidence], send: Send) -> tuple[Evidence, ...]:
+        """The evidence with the text that the reply did not wait for."""
+        read = list(evidence)
+        for place, (image, seen) in enumerate(zip(images, evidence, strict=True)):
+            if seen.read_later:
+                try:
+                    whole = (await self._vision.encode(image)).evidence
+                    read[place] = replace(seen, text_lines=whole.text_lines)
+                except VisionError as error:
+                    await send(Problem(error.code, f"the text in picture {place + 1} was not read: {error}", error.hint))
+        return tuple(read)
+
+    async def _remember(self, turn: Turn, status: str, beginning: asyncio.Task[None], progress: _Progress) -> None:
+        await asyncio.wait([beginning])
+        # a write that was cancelled may still have happened
+        if not beginning.cancelled() and beginning.exception() is not None:
+            return
+        if progress.reading is not None:
+            progress.evidence = await progress.reading
         try:
             await self._memory.finish(
                 turn.session_id,
@@ -298,14 +359,19 @@ class DialogueManager:
                 status=status,
                 usage=progress.usage,
                 timings_ms=progress.timings_ms,
+                evidence=progress.evidence if progress.reading is not None else None,
             )
         except NotFoundError:
             if status == "done":  # the session was deleted meanwhile; an interrupted turn may not have been begun
                 raise
 
 
+def _words(turn: Turn, transcript: Transcript | None) -> str:
+    return "\n".join(part for part in (turn.text, transcript.text if transcript else "") if part.strip())
+
+
 def _percept(turn: Turn, transcript: Transcript | None, evidence: tuple[Evidence, ...], clip_words: str | None) -> Percept:
-    text = "\n".join(part for part in (turn.text, transcript.text if transcript else "") if part.strip())
+    text = _words(turn, transcript)
     if not text and not turn.images:
         if turn.audio is not None:
             raise EmptyTurnError("nobody speaks in the recording", hint="check the microphone, or type the question")

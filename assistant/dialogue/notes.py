@@ -27,6 +27,7 @@ def user_text(
     picture_note: str = PICTURE_NOTE,
     facts: Facts | None = None,
     earlier: Sequence[Evidence] = (),
+    since: Sequence[tuple[int, Evidence]] = (),
 ) -> str:
     """The words of a message, the same whenever they are written: new, remembered or in training.
 
@@ -38,25 +39,21 @@ def user_text(
         picture_note: Format of the line for a picture, with the fields `number` and `evidence`.
         facts: What the evidence holds that the question asks for.
         earlier: Evidence of the pictures shown before.
+        since: Of these, what was shown since the words were last written, with the pictures' numbers.
     """
-    notes = [
-        picture_note.format(number=number, evidence=told)
-        for number, item in zip(numbers, evidence, strict=True)
-        if (told := told_of(item, fusion))
-    ]
+    told = [(number, read_of(item)) for number, item in since]
+    told += [(number, told_of(item, fusion)) for number, item in zip(numbers, evidence, strict=True)]
+    notes = [picture_note.format(number=number, evidence=what) for number, what in told if what]
     asked = facts(text, (*earlier, *evidence), len(evidence)) if facts is not None and fusion in ("late", "hybrid") else ""
     # after the question: before it, a small model answered fewer right (63 of 100 beside 70)
     return "\n".join(part for part in (*notes, text, asked) if part)
 
 
 def told_of(evidence: Evidence, fusion: Fusion) -> str:
-    """What a note says of a picture; "" where the visual tokens say it all.
-
-    What was read in the picture is quoted such that it cannot end the quotation, the note or the message.
-    """
-    lines = tuple(quoted for line in evidence.text_lines if (quoted := inert(line)))
+    """What a note says of a picture when it is shown; "" where the visual tokens say it all."""
+    lines = () if evidence.read_later else _quotable(evidence)
     names = "looks like " + ", ".join(f"{x.name} ({x.confidence:.0%})" for x in evidence.labels) if evidence.labels else ""
-    read = "text read: " + " / ".join(f'"{line}"' for line in lines) if lines else ""
+    read = _read(lines)
     match fusion:
         case "late":
             return replace(evidence, text_lines=lines).line()
@@ -67,6 +64,20 @@ def told_of(evidence: Evidence, fusion: Fusion) -> str:
             return read
         case _:
             assert_never(fusion)
+
+
+def read_of(evidence: Evidence) -> str:
+    """What the note of the next message says of a picture whose text was read later; "" where there is none."""
+    return _read(_quotable(evidence)) if evidence.read_later else ""
+
+
+def _quotable(evidence: Evidence) -> tuple[str, ...]:
+    """What was read, such that it cannot end the quotation, the note or the message."""
+    return tuple(quoted for line in evidence.text_lines if (quoted := inert(line)))
+
+
+def _read(lines: Sequence[str]) -> str:
+    return "text read: " + " / ".join(f'"{line}"' for line in lines) if lines else ""
 
 
 def clip_note(times_s: Sequence[float], duration_s: float, words: str | None) -> str:

@@ -31,6 +31,8 @@ from assistant.worker import Worker
 # Read this many tokens between two looks at whether the caller is still there.
 _CHUNK_TOKENS = 128
 _BATCH = 16
+# So few are read as fast together with what follows them.
+_FEW_TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,9 @@ class EmbeddedModel:
     def _warm_up(self, messages: Sequence[Message]) -> None:
         text = self._text(messages, reply=False)
         self._check_room(len(text.keys))
-        self._feed(self._prefixes.take(text.keys), text, len(text.keys))
+        slot = self._prefixes.take(text.keys)
+        if len(text.keys) - len(slot.read) > _FEW_TOKENS:
+            self._feed(slot, text, len(text.keys))
 
     def _opening(self, texts: list[_Text]) -> KeyValueCache:
         """What all texts begin with, such as a system prompt, read once."""

@@ -89,9 +89,17 @@ class SqlMemory:
         await self._run(write)
 
     async def finish(
-        self, session_id: str, turn_id: str, *, reply_text: str, status: str, usage: Usage, timings_ms: dict[str, float]
+        self,
+        session_id: str,
+        turn_id: str,
+        *,
+        reply_text: str,
+        status: str,
+        usage: Usage,
+        timings_ms: dict[str, float],
+        evidence: Sequence[Evidence] | None = None,
     ) -> None:
-        """Write the reply of a begun turn.
+        """Write the reply of a begun turn, and the evidence if more of it is known by now.
 
         Raises:
             NotFoundError: The turn was not begun, or its session was deleted meanwhile.
@@ -104,6 +112,8 @@ class SqlMemory:
                     raise NotFoundError(f"there is no turn {turn_id!r} in session {session_id!r}")
                 row.reply_text, row.status = reply_text, status
                 row.usage, row.timings_ms = asdict(usage), timings_ms
+                if evidence is not None:
+                    row.evidence = [asdict(item) for item in evidence]
 
         await self._run(write)
 
@@ -286,4 +296,5 @@ def _evidence(item: dict[str, Any]) -> Evidence:
         regions=tuple(Region(**region) for region in item.get("regions", ())),  # older rows have none
         glimpses=tuple(Label(**label) for label in item.get("glimpses", ())),
         faces=tuple(Region(**face) for face in item.get("faces", ())),
+        read_later=item.get("read_later", False),
     )

@@ -77,11 +77,13 @@ class ObjectDetector:
 
     def _regions(self, corners_A4: Tensor, scores_AK: Tensor, at_least: float) -> tuple[Region, ...]:
         kinds = scores_AK.shape[1] - 1
-        scores, order = scores_AK[:, 1:].flatten().sort(descending=True)
+        scores = scores_AK[:, 1:].flatten()
+        (likely,) = torch.where(scores >= at_least)  # a few of a hundred thousand, to be sorted
+        order = likely[scores[likely].argsort(descending=True, stable=True)[:_CANDIDATES]]
         found: list[Region] = []
-        for score, place in zip(scores[:_CANDIDATES].tolist(), order[:_CANDIDATES].tolist(), strict=True):
+        for score, place in zip(scores[order].tolist(), order.tolist(), strict=True):
             name = self._kinds[place % kinds + 1]
-            if score < at_least or len(found) == _MOST:
+            if len(found) == _MOST:
                 break
             left, top, right, bottom = corners_A4[place // kinds].clamp(0, 1).tolist()
             region = Region(name, score, left, top, right, bottom)

@@ -53,13 +53,13 @@ class EfficientNetLite(nn.Module):
         Args:
             images_BCHW: RGB, as `normalised` gives it; any size from 32 pixels.
         """
-        grids = [functional.relu6(self.stem(images_BCHW))]
+        grids = [functional.relu6(self.stem(images_BCHW), inplace=True)]
         for block in self.blocks:
             grid_BCHW = block(grids[-1])
             if grid_BCHW.shape[2:] == grids[-1].shape[2:]:
                 grids.pop()
             grids.append(grid_BCHW)
-        return (*grids, functional.relu6(self.head(grids[-1])))
+        return (*grids, functional.relu6(self.head(grids[-1]), inplace=True))
 
     def logits_BK(self, pooled_BV: Tensor) -> Tensor:
         """Over the 1000 classes, from the mean of the head's grid."""
@@ -153,8 +153,8 @@ class Block(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """The sides divided by the stride, `width` channels."""
-        wide_BCHW = x_BCHW if self.expand is None else functional.relu6(self.expand(x_BCHW))
-        narrow_BCHW: Tensor = self.project(functional.relu6(self.depthwise(wide_BCHW)))
+        wide_BCHW = x_BCHW if self.expand is None else functional.relu6(self.expand(x_BCHW), inplace=True)
+        narrow_BCHW: Tensor = self.project(functional.relu6(self.depthwise(wide_BCHW), inplace=True))
         return narrow_BCHW + x_BCHW if narrow_BCHW.shape == x_BCHW.shape else narrow_BCHW
 
 

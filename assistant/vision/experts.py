@@ -20,6 +20,7 @@ from assistant.vision.colour import main_colours
 from assistant.vision.encoder import FeatureEncoder, Features
 from assistant.vision.region_finder import Found, RegionFinder
 from assistant.vision.text_reader import TextReader
+from assistant.vision.writing import WritingProbe
 from assistant.worker import Worker
 
 T = TypeVar("T")
@@ -38,7 +39,13 @@ class EvidenceEncoder:
     """An encoder, a region finder, a text reader and colours. Their work is done in threads of their own."""
 
     def __init__(
-        self, encoder: FeatureEncoder, finder: RegionFinder | None = None, reader: TextReader | None = None, *, threads: int = 1
+        self,
+        encoder: FeatureEncoder,
+        finder: RegionFinder | None = None,
+        reader: TextReader | None = None,
+        *,
+        writing: WritingProbe | None = None,
+        threads: int = 1,
     ) -> None:
         """Put the experts together.
 
@@ -46,35 +53,31 @@ class EvidenceEncoder:
             encoder: That names what it sees.
             finder: None leaves out what is where.
             reader: None leaves text unread; it is by far the slowest expert.
-            threads: With more than one the reader works beside the others.
+            writing: Tells which pictures are read before anything is said of them; None is all.
+            threads: With more than one the encoder, the finder and the reader work side by side.
         """
         self.encoder = encoder
-        self._finder, self._reader = finder, reader
-        self._worker = Worker("vision")
-        self._reading = Worker("reading") if threads > 1 and reader else self._worker
-        self._seen: Lately[tuple[Features, Found]] = Lately(_REMEMBERED)
-        self._reported: Lately[Evidence] = Lately(_REMEMBERED)
+        self._finder, self._reader, self._writing = finder, reader, writing
+        self._encoding = Worker("vision")
+        self._finding, self._reading = (Worker("finding"), Worker("reading")) if threads > 1 else (self._encoding, self._encoding)
+        self._encoded: Lately[Features] = Lately(_REMEMBERED)
+        self._found: Lately[tuple[Found, tuple[Label, ...]]] = Lately(_REMEMBERED)
+        self._lines: Lately[tuple[str, ...]] = Lately(_REMEMBERED)
 
     async def encode(self, image: Image) -> Sight:
         """See `VisionEncoder.encode`; a picture seen lately is not looked at again."""
-        evidence = self._reported.get(image.sha256)
-        if evidence is None:
-            ((features, found), colours), text_lines = await asyncio.gather(
-                self._worker.run(lambda: _translated(lambda: (self._look(image), main_colours(image.pixels_HWC)))),
-                self._reading.run(lambda: _translated(lambda: self._read(image))),
-            )
-            evidence = Evidence(
-                width_px=image.width_px,
-                height_px=image.height_px,
-                labels=labels_of(self.encoder.names, features.logits_BK[0]),
-                text_lines=text_lines,
-                colours=colours,
-                regions=found.regions,
-                glimpses=found.glimpses,
-                faces=found.faces,
-            )
-            self._reported.put(image.sha256, evidence)
-        return Sight(evidence)
+        lines = self._reading.run(lambda: _translated(lambda: self._read(image)))
+        (evidence, _), text_lines = await asyncio.gather(self._look(image), lines)
+        return Sight(replace(evidence, text_lines=text_lines))
+
+    async def glance(self, image: Image) -> Sight:
+        """See `GlancingEncoder.glance`: a picture that evidently holds writing is read at once."""
+        evidence, features = await self._look(image)
+        if self._reader is None:
+            return Sight(evidence)
+        if self._writing is None or self._writing.sees(features):
+            return await self.encode(image)
+        return Sight(replace(evidence, read_later=True))
 
     def features(self, image: Image) -> Features:
         """What encoder and finder made of one picture; one seen lately is not looked at again. For a thread that may wait.
@@ -82,31 +85,54 @@ class EvidenceEncoder:
         Raises:
             VisionError: A model failed.
         """
-        features, _ = self._worker.wait(lambda: _translated(lambda: self._look(image)))
-        return features
+        found, _ = self._finding.wait(lambda: _translated(lambda: self._find(image)))
+        features = self._encoding.wait(lambda: _translated(lambda: self._encode(image)))
+        return replace(features, regions=(found.regions,))
 
     async def close(self) -> None:
         """See `VisionEncoder.close`."""
-        await self._worker.close()
-        await self._reading.close()
+        for worker in (self._encoding, self._finding, self._reading):
+            await worker.close()
+
+    async def _look(self, image: Image) -> tuple[Evidence, Features]:
+        features, (found, colours) = await asyncio.gather(
+            self._encoding.run(lambda: _translated(lambda: self._encode(image))),
+            self._finding.run(lambda: _translated(lambda: self._find(image))),
+        )
+        evidence = Evidence(
+            width_px=image.width_px,
+            height_px=image.height_px,
+            labels=labels_of(self.encoder.names, features.logits_BK[0]),
+            colours=colours,
+            regions=found.regions,
+            glimpses=found.glimpses,
+            faces=found.faces,
+        )
+        return evidence, features
 
     # ── in the workers' threads ──
 
-    def _look(self, image: Image) -> tuple[Features, Found]:
-        seen = self._seen.get(image.sha256)
+    def _encode(self, image: Image) -> Features:
+        features = self._encoded.get(image.sha256)
+        if features is None:
+            torch.set_num_threads(1)  # several wait busily, in the way of the others and of the language model
+            features = self._encoded.put(image.sha256, self.encoder.encode([image.pixels_HWC]))
+        return features
+
+    def _find(self, image: Image) -> tuple[Found, tuple[Label, ...]]:
+        seen = self._found.get(image.sha256)
         if seen is None:
-            torch.set_num_threads(1)  # several wait busily, in the way of the reader and the language model
-            pictures = [image.pixels_HWC]
-            found = Found((), ()) if self._finder is None else self._finder.find(pictures)[0]
-            features = self.encoder.encode(pictures)
-            seen = self._seen.put(image.sha256, (replace(features, regions=(found.regions,)), found))
+            torch.set_num_threads(1)
+            found = Found((), ()) if self._finder is None else self._finder.find([image.pixels_HWC])[0]
+            seen = self._found.put(image.sha256, (found, main_colours(image.pixels_HWC)))
         return seen
 
     def _read(self, image: Image) -> tuple[str, ...]:
-        if self._reader is None:
-            return ()
-        lines = self._reader.read(image.pixels_HWC, at_most=_TEXT_LINES, at_least=_TEXT_CONFIDENCE)
-        return tuple(line.name for line in lines)
+        lines = self._lines.get(image.sha256)
+        if lines is None and self._reader is not None:
+            read = self._reader.read(image.pixels_HWC, at_most=_TEXT_LINES, at_least=_TEXT_CONFIDENCE)
+            lines = self._lines.put(image.sha256, tuple(line.name for line in read))
+        return lines or ()
 
 
 def labels_of(names: Sequence[str], logits_K: Tensor) -> tuple[Label, ...]:

@@ -144,6 +144,14 @@ async def test_a_note_belongs_to_the_picture_of_its_number_in_the_conversation()
     assert notes == {"Picture 4: looks like cat (90%)": 0, 'text read: "OPEN"': 0}
 
 
+async def test_a_note_on_an_earlier_picture_belongs_to_none_of_the_turn() -> None:
+    sign = replace(EARLIER, evidence=(Evidence(8, 8, text_lines=("STOP",), read_later=True),), image_sha256s=("cd" * 32,))
+    explanation = await explained(AttentiveCatModel(), replace(TURN, pictures_before=1), earlier=sign)
+    notes = {source.name: source.picture for source in explanation.sources if source.kind == "note"}
+    assert notes['Picture 1: text read: "STOP"'] is None
+    assert notes["Picture 2: looks like cat (90%)"] == 0
+
+
 async def test_a_note_after_the_question_is_a_note_too() -> None:
     explanation = await explained(AttentiveCatModel(), facts=lambda *_: "[Picture 1: no dog found]")
     told = [(source.kind, source.name) for source in explanation.sources][-2:]

@@ -9,7 +9,7 @@ import pytest
 
 from assistant.dialogue.compose import Manner
 from assistant.dialogue.manager import DialogueManager, DialogueOptions
-from assistant.errors import EmptyTurnError, GenerationError, RecognitionError, SynthesisError, VisionError
+from assistant.errors import EmptyTurnError, GenerationError, RecognitionError, StorageFullError, SynthesisError, VisionError
 from assistant.memory.attachments import AttachmentFolder
 from assistant.memory.store import SqlMemory
 from assistant.testing import ScriptedLanguageModel, ScriptedRecognizer, ScriptedSynthesizer, ScriptedVision
@@ -21,6 +21,7 @@ from assistant.types import (
     ImageSeen,
     Message,
     Problem,
+    Sight,
     TextDelta,
     TranscriptReady,
     Turn,
@@ -46,8 +47,8 @@ class Desk:
     third_word: asyncio.Event = field(default_factory=asyncio.Event)
     options: DialogueOptions = DialogueOptions(preamble=(Message("system", "Be brief."),))
 
-    async def respond(self, turn: Turn) -> None:
-        manager = DialogueManager(
+    def manager(self) -> DialogueManager:
+        return DialogueManager(
             recognizer=self.recognizer,
             vision=self.vision,
             language_model=self.language_model,
@@ -58,12 +59,13 @@ class Desk:
             identify_language=lambda text: "en",
         )
 
+    async def respond(self, turn: Turn) -> None:
         async def send(event: Event) -> None:
             self.events.append(event)
             if len(self.sent(TextDelta)) == 3:
                 self.third_word.set()
 
-        await manager.respond(turn, send)
+        await self.manager().respond(turn, send)
 
     def sent(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -265,6 +267,109 @@ async def test_a_model_that_fails_to_read_ahead_may_still_answer(desk: Desk) -> 
     desk.language_model = Reading(GenerationError("not now"))
     await desk.respond(turn("What is this?", images=(PHOTO,)))
     assert isinstance(desk.events[-1], TurnCompleted)
+
+
+@dataclass
+class Glancing(ScriptedVision):
+    """Reads "STOP" in every picture, if it is given the time."""
+
+    error_in_reading: VisionError | None = None
+
+    async def glance(self, image: Image) -> Sight:
+        sight = await super().encode(image)
+        return Sight(replace(sight.evidence, read_later=True))
+
+    async def encode(self, image: Image) -> Sight:
+        sight = await super().encode(image)
+        if self.error_in_reading is not None:
+            raise self.error_in_reading
+        return Sight(replace(sight.evidence, text_lines=("STOP",)))
+
+
+def notes_of(desk: Desk) -> list[str]:
+    """The user's messages of the last prompt."""
+    return [message.text for message in desk.language_model.prompts[-1].messages if message.role == "user"]
+
+
+async def test_text_that_nobody_asks_for_is_read_behind_the_reply_and_told_with_the_next_turn(desk: Desk) -> None:
+    desk.vision = Glancing()
+    desk.options = replace(desk.options, manner=Manner("hybrid"), must_read=lambda question: "say" in question)
+    await desk.respond(turn("What is this?", images=(PHOTO,)))
+    assert notes_of(desk) == ["[Picture 1: looks like cat (100%)]\nWhat is this?"]
+    done = desk.events[-1]
+    assert isinstance(done, TurnCompleted)
+    assert done.reply.evidence[0].text_lines == ("STOP",)
+    for number in (2, 3):
+        await desk.respond(turn("Are you sure?", number=number))
+    assert notes_of(desk) == [
+        "[Picture 1: looks like cat (100%)]\nWhat is this?",
+        '[Picture 1: text read: "STOP"]\nAre you sure?',
+        "Are you sure?",
+    ]
+
+
+async def test_a_question_about_text_waits_for_it_typed_or_spoken(desk: Desk) -> None:
+    desk.vision = Glancing()
+    desk.recognizer.script = ["What does it say?"]
+    desk.options = replace(desk.options, must_read=lambda question: "say" in question)
+    await desk.respond(turn("What does it say?", images=(PHOTO,)))
+    await desk.respond(turn(audio=SPEECH, images=(PHOTO,), number=2))
+    assert all('text read: "STOP"' in note for note in notes_of(desk))
+    await desk.respond(turn("And?", number=3))
+    assert notes_of(desk)[-1] == "And?"
+
+
+async def test_an_interrupted_reply_leaves_what_was_read_behind_it(desk: Desk) -> None:
+    desk.vision = Glancing()
+    desk.options = replace(desk.options, must_read=lambda question: False)
+    desk.language_model = ScriptedLanguageModel(["one two three four five six seven eight"], pause_s=0.02)
+    task = asyncio.create_task(desk.respond(turn("Count", images=(PHOTO,))))
+    await desk.third_word.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await desk.respond(turn("What does it say?", number=2))
+    assert notes_of(desk)[-1] == '[Picture 1: text read: "STOP"]\nWhat does it say?'
+
+
+async def test_text_that_cannot_be_read_behind_the_reply_costs_the_text_only(desk: Desk) -> None:
+    desk.vision = Glancing(error_in_reading=VisionError("too small"))
+    desk.options = replace(desk.options, must_read=lambda question: False)
+    await desk.respond(turn("What is this?", images=(PHOTO,)))
+    assert desk.sent(Problem) == [Problem("vision_failed", "the text in picture 1 was not read: too small", "")]
+    assert isinstance(desk.events[-1], TurnCompleted)
+
+
+async def test_typed_words_and_pictures_are_read_at_once_unless_there_is_text_to_wait_for(desk: Desk) -> None:
+    desk.options = replace(desk.options, manner=Manner("hybrid"), must_read=lambda question: "say" in question)
+    desk.language_model = model = Reading()
+    await desk.respond(turn("What is this?", images=(PHOTO,)))
+    await desk.respond(turn("What does it say?", number=2, images=(PHOTO,)))
+    assert [ahead[-1].numbers for ahead in model.ahead] == [(), (2,)]
+
+
+async def test_a_picture_shown_ahead_is_read_with_all_that_is_known_of_it(desk: Desk) -> None:
+    desk.options = replace(desk.options, manner=Manner("hybrid"))
+    desk.language_model = model = Reading()
+    await desk.respond(turn("Hello"))
+    await desk.manager().look_ahead("alice", (PHOTO,))
+    await desk.respond(turn("What is this?", number=2, images=(PHOTO,)))
+    ahead, asked = model.ahead[0], model.prompts[1].messages
+    assert ahead[:-1] == asked[:-1]
+    assert f"{ahead[-1].text}\nWhat is this?" == asked[-1].text
+    assert ahead[-1].numbered == asked[-1].numbered
+
+
+async def test_nothing_of_a_reply_is_sent_before_the_question_is_written(desk: Desk) -> None:
+    class FullMemory(SqlMemory):
+        async def begin(self, *arguments: Any, **named: Any) -> None:
+            await asyncio.sleep(0.05)
+            raise StorageFullError("the disk is full")
+
+    desk.memory.__class__ = FullMemory
+    with pytest.raises(StorageFullError):
+        await desk.respond(turn("Hello", speak=True))
+    assert desk.events == []
 
 
 async def test_a_turn_that_is_still_open_elsewhere_is_not_shown_to_the_model(desk: Desk) -> None:

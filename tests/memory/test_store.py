@@ -1,6 +1,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ async def test_evidence_comes_back_as_it_was(memory: SqlMemory) -> None:
     (turn,) = await memory.history("alice", limit=1)
     assert turn.evidence == (EVIDENCE,)
     assert turn.image_sha256s == (PHOTO.sha256,)
+
+
+async def test_what_is_known_of_a_picture_by_the_end_of_its_turn_is_kept(memory: SqlMemory) -> None:
+    begun, ended = (replace(EVIDENCE, read_later=True, text_lines=lines) for lines in ((), ("STOP",)))
+    turn = Turn("alice", "t", "What is this?", images=(PHOTO,))
+    await memory.begin(turn, user_text=turn.text, language="en", evidence=(begun,))
+    assert (await memory.history("alice", limit=1))[0].evidence == (begun,)
+    await memory.finish("alice", "t", reply_text="A sign.", status="done", usage=Usage(), timings_ms={}, evidence=(ended,))
+    assert (await memory.history("alice", limit=1))[0].evidence == (ended,)
 
 
 async def test_pictures_are_counted_through_the_session_and_found_as_long_as_they_are_there(memory: SqlMemory) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import assistant
 from assistant.errors import VisionError
-from assistant.types import Image
+from assistant.types import Image, Label
 from assistant.vision.detector import ObjectDetector
 from assistant.vision.encoder import Features
 from assistant.vision.encoder_efficientnet import EfficientNetEncoder
@@ -21,6 +21,7 @@ from assistant.vision.experts import EvidenceEncoder, labels_of
 from assistant.vision.image import decode_image
 from assistant.vision.region_finder import RegionFinder
 from assistant.vision.text_reader import TextReader
+from assistant.vision.writing import WritingProbe
 from tests.vision.tiny_vision import TinyEncoder, noise
 
 DATA = Path(assistant.__file__).parent.parent / "data"
@@ -57,8 +58,9 @@ async def test_evidence_and_tokens_come_from_one_look() -> None:
     sight, features = await asyncio.gather(experts.encode(image), asyncio.to_thread(experts.features, image))
     assert (sight.evidence.width_px, sight.evidence.height_px) == (30, 20)
     assert features.regions == ((),)
+    again = await asyncio.to_thread(experts.features, image)
+    assert again.logits_BK is features.logits_BK
     assert encoder.threads == ["assistant-vision_0"]
-    assert await asyncio.to_thread(experts.features, image) is features
     await experts.close()
 
 
@@ -83,6 +85,48 @@ async def test_what_a_model_raises_is_a_vision_error_and_the_next_picture_is_see
     encoder.error = None
     assert (await experts.encode(Image(noise(9, 9), "a"))).evidence.width_px == 9
     await experts.close()
+
+
+class Reader(TextReader):
+    """Reads the same line in every picture, and counts them."""
+
+    def __init__(self) -> None:
+        self.read_pictures = 0
+
+    def read(self, pixels_HWC: NDArray[np.uint8], *, at_most: int, at_least: float) -> tuple[Label, ...]:
+        self.read_pictures += 1
+        return (Label("STOP", 0.9),)
+
+
+class Probe(WritingProbe):
+    """Sees writing in dark pictures."""
+
+    def sees(self, features: Features) -> bool:
+        return float(features.levels["rgb"].mean()) < 0
+
+
+async def test_a_glance_does_not_wait_for_the_reader_unless_the_picture_evidently_holds_writing() -> None:
+    reader = Reader()
+    experts = EvidenceEncoder(TinyEncoder(), reader=reader, writing=Probe(torch.zeros(1), 0.0), threads=2)
+    bright, dark = (Image(np.full((9, 9, 3), value, np.uint8), str(value)) for value in (250, 5))
+    glanced = (await experts.glance(bright)).evidence
+    assert (glanced.text_lines, glanced.read_later, reader.read_pictures) == ((), True, 0)
+    whole = (await experts.encode(bright)).evidence
+    assert (whole.text_lines, whole.read_later) == (("STOP",), False)
+    # whether it was read meanwhile makes no difference: what is said of a picture depends on the picture alone
+    assert (await experts.glance(bright)).evidence == glanced
+    read = (await experts.glance(dark)).evidence
+    assert (read.text_lines, read.read_later, reader.read_pictures) == (("STOP",), False, 2)
+    await experts.close()
+
+
+async def test_without_a_probe_every_picture_is_read_and_without_a_reader_none() -> None:
+    image = Image(noise(9, 9), "a")
+    for reader, lines in ((Reader(), ("STOP",)), (None, ())):
+        experts = EvidenceEncoder(TinyEncoder(), reader=reader)
+        evidence = (await experts.glance(image)).evidence
+        assert (evidence.text_lines, evidence.read_later) == (lines, False)
+        await experts.close()
 
 
 def test_names_are_reported_from_the_likeliest_down_and_only_where_one_is_likely() -> None:
