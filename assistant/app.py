@@ -50,6 +50,7 @@ from assistant.memory.store import SqlMemory
 from assistant.prompts import load_preamble, load_prompt
 from assistant.protocols import LanguageModel
 from assistant.speech.audio import decode_audio
+from assistant.speech.prosody import measure_voice
 from assistant.speech.spoken_text import spoken
 from assistant.types import (
     Audio,
@@ -413,6 +414,7 @@ class AsyncAssistant:
             options=dialogue_options(settings, model, day or self._today()),
             spoken=spoken,
             identify_language=identify_language,
+            measure_voice=measure_voice if settings.recognizer.tone else None,
         )
 
     async def _audio(self, source: AudioSource | None) -> Audio | None:

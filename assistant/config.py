@@ -33,6 +33,8 @@ class RecognizerSettings(_Section):
     beam_size: int = Field(default=1, ge=1, le=10)
     short_context: bool = True
     """Encode only the real frames and append cached silence; False always encodes 30 s."""
+    tone: bool = True
+    """Tell the language model when the user speaks much louder, higher or faster than before, or the opposite."""
 
 
 class VisionSettings(_Section):
@@ -135,7 +137,7 @@ class Settings(_Section):
 _SMALL: Mapping[str, Any] = {"system_prompt": "system-small", "examples": None}
 _PROFILES: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
-        "recognizer": {"model": "whisper-tiny.en"},
+        "recognizer": {"model": "whisper-tiny.en", "tone": False},  # a note that is not the question confuses the model
         "language_model": {"model": "smollm2-135m-instruct", "context_tokens": 2048, **_SMALL},
     },
     "fast": {"language_model": {"model": "qwen2.5-coder-0.5b-instruct", **_SMALL}},

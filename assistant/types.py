@@ -123,6 +123,17 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """How something was said, measured without its pauses."""
+
+    loudness_db: float
+    """0 is as loud as a recording can be."""
+    pitch_hz: float
+    """Median."""
+    syllables_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """A class name and the classifier's confidence in [0, 1]."""
 
@@ -352,6 +363,8 @@ class Turn:
     """ISO 639-1 code the user asks for; None follows what they speak or write."""
     video: Video | None = None
     """A clip that is shown; its frames are the last of `images`, and what is said in it is not the user's question."""
+    voice: Voice | None = None
+    """Of `audio`, once it was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +386,8 @@ class StoredTurn:
     status: Literal["open", "done", "interrupted", "failed"] = "done"
     pictures_before: int = 0
     """How many pictures the turns of the session before it showed."""
+    voice: Voice | None = None
+    """None where nobody spoke, or too little."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from assistant.dialogue.clauses import ClauseSplitter
 from assistant.dialogue.compose import BLOCK_TURNS, Manner, Percept, compose, shown_again
-from assistant.dialogue.notes import clip_note
+from assistant.dialogue.notes import clip_note, voice_note
 from assistant.errors import AssistantError, EmptyTurnError, NotFoundError, RecognitionError, UnsupportedLanguageError, VisionError
 from assistant.protocols import (
     GlancingEncoder,
@@ -24,6 +24,7 @@ from assistant.protocols import (
     VisionEncoder,
 )
 from assistant.types import (
+    Audio,
     AudioDelta,
     Evidence,
     GenerationOptions,
@@ -41,6 +42,7 @@ from assistant.types import (
     Turn,
     TurnCompleted,
     Usage,
+    Voice,
 )
 
 
@@ -100,6 +102,7 @@ class DialogueManager:
         options: DialogueOptions,
         spoken: Callable[[str, str], str],
         identify_language: Callable[[str], str],
+        measure_voice: Callable[[Audio, str], Voice | None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Put the engines together.
@@ -113,6 +116,7 @@ class DialogueManager:
             options: Prompts and numbers.
             spoken: Text as written and its language → text as spoken.
             identify_language: Text → ISO 639-1 code.
+            measure_voice: A recording and the words heard in it → how they were said; None tells nothing of voices.
             clock: Seconds, monotonic.
         """
         self._recognizer = recognizer
@@ -123,6 +127,7 @@ class DialogueManager:
         self._options = options
         self._spoken = spoken
         self._identify_language = identify_language
+        self._measure_voice = measure_voice
         self._clock = clock
 
     async def respond(self, turn: Turn, send: Send) -> None:
@@ -141,8 +146,8 @@ class DialogueManager:
         transcript, seen, clip_words = await self._perceive(turn, history, send, progress)
         progress.evidence = evidence = tuple(item for _, item in seen)
         # a picture that could not be seen is no part of the conversation: nothing could ever be said about it
-        turn = replace(turn, images=tuple(image for image, _ in seen))
-        percept = _percept(turn, transcript, evidence, clip_words)
+        turn = replace(turn, images=tuple(image for image, _ in seen), voice=await self._voice(turn, transcript))
+        percept = _percept(turn, transcript, evidence, clip_words, [past.voice for past in history if past.voice is not None])
         language = turn.language or (transcript.language if transcript and transcript.text else "")
         language = language or self._identify_language(turn.text)
         prompt = await self.prompt(history, percept)
@@ -245,6 +250,11 @@ class DialogueManager:
         if self._options.manner.fusion == "co_attention":  # what is made of a picture for a question waits for the question
             return ()
         return turn.images if turn.audio is not None or self._options.must_read(turn.text) else ()
+
+    async def _voice(self, turn: Turn, transcript: Transcript | None) -> Voice | None:
+        if self._measure_voice is None or turn.audio is None or transcript is None:
+            return None
+        return await asyncio.to_thread(self._measure_voice, turn.audio, transcript.text)
 
     async def _read_ahead(self, history: tuple[StoredTurn, ...], percept: Percept) -> None:
         model = self._language_model
@@ -370,12 +380,20 @@ def _words(turn: Turn, transcript: Transcript | None) -> str:
     return "\n".join(part for part in (turn.text, transcript.text if transcript else "") if part.strip())
 
 
-def _percept(turn: Turn, transcript: Transcript | None, evidence: tuple[Evidence, ...], clip_words: str | None) -> Percept:
+def _percept(
+    turn: Turn,
+    transcript: Transcript | None,
+    evidence: tuple[Evidence, ...],
+    clip_words: str | None,
+    earlier_voices: Sequence[Voice],
+) -> Percept:
     text = _words(turn, transcript)
     if not text and not turn.images:
         if turn.audio is not None:
             raise EmptyTurnError("nobody speaks in the recording", hint="check the microphone, or type the question")
         raise EmptyTurnError("the turn is empty", hint="say, type or show something")
+    if turn.voice is not None:
+        text = "\n".join(part for part in (text, voice_note(turn.voice, earlier_voices)) if part)
     if turn.video is not None:
         seen = {image.sha256 for image in turn.images}
         moments = zip(turn.video.frames, turn.video.times_s, strict=True)

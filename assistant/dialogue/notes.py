@@ -1,12 +1,14 @@
-"""What a user message says in words: notes about the pictures shown with it, then the user's own words. Pure."""
+"""What a user message says in words: notes about its pictures and the voice, then the user's own words. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import log2
+from statistics import fmean, geometric_mean
 from typing import TypeAlias, assert_never
 
-from assistant.types import Evidence, Fusion, placed
+from assistant.types import Evidence, Fusion, Voice, placed
 
 PICTURE_NOTE = "[Picture {number}: {evidence}]"
 """As shipped in prompts/picture.md."""
@@ -15,6 +17,8 @@ Facts: TypeAlias = Callable[[str, Sequence[Evidence], int], str]
 """A question, the evidence of all pictures of the conversation so far, how many of them came with it → one more note, or ""."""
 
 _LINE_CHARACTERS, _SPEECH_CHARACTERS = 200, 2000
+_LOUDER_DB, _HIGHER_SEMITONES, _FASTER = 6.0, 4.0, 1.4
+"""What is told of a voice. See `assistant.speech.prosody` for how often that is right."""
 _INERT = str.maketrans({"[": "(", "]": ")", '"': "'", "“": "'", "”": "'"})
 
 
@@ -94,6 +98,25 @@ def clip_note(times_s: Sequence[float], duration_s: float, words: str | None) ->
         return f"[{shown}]"
     quoted = inert(words, at_most=_SPEECH_CHARACTERS)
     return f'[{shown}; said in it: "{quoted}"]' if quoted else f"[{shown}; nobody speaks in it]"
+
+
+def voice_note(voice: Voice, earlier: Sequence[Voice]) -> str:
+    """The line that tells how the user's voice differs from what it was in earlier turns; "" where it hardly does.
+
+    It names no emotion: that is for who reads the words and the notes together. It stands behind the words, where a small
+    model made more of it.
+    """
+    if not earlier:
+        return ""
+    pitch_hz = geometric_mean(one.pitch_hz for one in earlier)
+    rate = geometric_mean(one.syllables_per_s for one in earlier)
+    changes = (
+        ((voice.loudness_db - fmean(one.loudness_db for one in earlier)) / _LOUDER_DB, "louder", "quieter"),
+        (12 * log2(voice.pitch_hz / pitch_hz) / _HIGHER_SEMITONES, "higher", "lower"),
+        (log2(voice.syllables_per_s / rate) / log2(_FASTER), "faster", "slower"),
+    )
+    told = [more if change > 0 else less for change, more, less in changes if abs(change) >= 1]
+    return f"[The user speaks {' and '.join(told)} than before.]" if told else ""
 
 
 def inert(line: str, *, at_most: int = _LINE_CHARACTERS) -> str:

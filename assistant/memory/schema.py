@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 VERSION = 1
@@ -45,6 +45,7 @@ class TurnRow(Base):
     images: Mapped[list[TurnImageRow]] = relationship(
         order_by="TurnImageRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
     )
+    voice: Mapped[TurnVoiceRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True, lazy="selectin")
 
 
 class TurnImageRow(Base):
@@ -54,6 +55,16 @@ class TurnImageRow(Base):
     turn_number: Mapped[int] = mapped_column(ForeignKey("turns.number", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
+
+
+class TurnVoiceRow(Base):
+    """How a spoken turn was said, as `Voice` has it."""
+
+    __tablename__ = "turn_voices"
+    turn_number: Mapped[int] = mapped_column(ForeignKey("turns.number", ondelete="CASCADE"), primary_key=True)
+    loudness_db: Mapped[float] = mapped_column(Float)
+    pitch_hz: Mapped[float] = mapped_column(Float)
+    syllables_per_s: Mapped[float] = mapped_column(Float)
 
 
 class PictureVectorRow(Base):

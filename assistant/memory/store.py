@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from assistant.errors import InputError, NotFoundError, StorageError, StorageFullError
 from assistant.memory.attachments import AttachmentFolder, storage_error
 from assistant.memory.pictures import PictureIndex
-from assistant.memory.schema import VERSION, Base, PictureVectorRow, SessionRow, TurnImageRow, TurnRow
-from assistant.types import Evidence, Image, Label, Region, SessionSummary, StoredTurn, Turn, Usage
+from assistant.memory.schema import VERSION, Base, PictureVectorRow, SessionRow, TurnImageRow, TurnRow, TurnVoiceRow
+from assistant.types import Evidence, Image, Label, Region, SessionSummary, StoredTurn, Turn, Usage, Voice
 from assistant.worker import Worker
 
 T = TypeVar("T")
@@ -80,6 +80,7 @@ class SqlMemory:
                     evidence=[asdict(item) for item in evidence],
                 )
                 row.images = [TurnImageRow(position=i, sha256=image.sha256) for i, image in enumerate(turn.images)]
+                row.voice = TurnVoiceRow(**asdict(turn.voice)) if turn.voice is not None else None
                 session.add(row)
                 session.flush()
                 # under the write lock, which `delete` takes before it unlinks: a file that is found here stays
@@ -283,6 +284,7 @@ def _stored(row: TurnRow, index: int, pictures_before: int) -> StoredTurn:
         image_sha256s=tuple(image.sha256 for image in row.images),
         status=cast(Any, row.status),
         pictures_before=pictures_before,
+        voice=Voice(row.voice.loudness_db, row.voice.pitch_hz, row.voice.syllables_per_s) if row.voice is not None else None,
     )
 
 

@@ -27,6 +27,7 @@ from assistant.types import (
     Turn,
     TurnCompleted,
     Video,
+    Voice,
 )
 
 SPEECH = Audio(np.zeros(16_000, np.float32), 16_000)
@@ -46,6 +47,7 @@ class Desk:
     events: list[Event] = field(default_factory=list)
     third_word: asyncio.Event = field(default_factory=asyncio.Event)
     options: DialogueOptions = DialogueOptions(preamble=(Message("system", "Be brief."),))
+    measure_voice: Callable[[Audio, str], Voice | None] | None = None
 
     def manager(self) -> DialogueManager:
         return DialogueManager(
@@ -57,6 +59,7 @@ class Desk:
             options=self.options,
             spoken=lambda text, language: text.strip(),
             identify_language=lambda text: "en",
+            measure_voice=self.measure_voice,
         )
 
     async def respond(self, turn: Turn) -> None:
@@ -107,6 +110,19 @@ async def test_a_follow_up_is_given_what_was_said_and_seen_before(desk: Desk) ->
     texts = [message.text for message in desk.language_model.prompts[1].messages]
     assert "looks like cat (100%)" in texts[1]
     assert texts[2:] == ["Hello, how can I help?", "Are you sure?"]
+
+
+async def test_a_voice_is_measured_remembered_and_told_of_where_it_changes(desk: Desk) -> None:
+    desk.recognizer.script = ["Where is it?", "Where is it now?"]
+    desk.measure_voice = lambda audio, words: Voice(-10.0 if words.endswith("now?") else -20.0, 150.0, 5.0)
+    await desk.respond(turn(number=1, audio=SPEECH))
+    await desk.respond(turn("Typed.", number=2))
+    await desk.respond(turn(number=3, audio=SPEECH))
+    calm, typed, loud = await desk.memory.history("alice", limit=5)
+    assert [past.user_text for past in (calm, typed)] == ["Where is it?", "Typed."]
+    assert typed.voice is None
+    assert loud.voice == Voice(-10.0, 150.0, 5.0)
+    assert loud.user_text == "Where is it now?\n[The user speaks louder than before.]"
 
 
 async def test_a_long_session_keeps_the_beginning_of_its_prompt_for_a_block_of_turns(desk: Desk) -> None:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.dialogue.notes import PICTURE_NOTE, clip_note, inert, told_of, user_text
+from assistant.dialogue.notes import PICTURE_NOTE, clip_note, inert, told_of, user_text, voice_note
 from assistant.prompts import load_prompt
-from assistant.types import Evidence, Fusion, Label, Region
+from assistant.types import Evidence, Fusion, Label, Region, Voice
 
 SIGN = Evidence(640, 480, (Label("street sign", 0.83), Label("flagpole", 0.12)), ("STOP", "ALL WAY"), (Label("red", 0.4),))
 NOTHING = Evidence(9, 9)
@@ -80,6 +80,21 @@ def test_any_line_stays_one_short_line_without_quotation_marks_and_brackets(line
     assert len(quoted) <= 200
     assert not re.search(r'["\[\]\x00-\x1f\x85\u2028\u2029]|<\|', quoted)
     assert inert(quoted) == quoted
+
+
+@pytest.mark.parametrize(
+    ("voice", "told"),
+    [
+        (Voice(-20.0, 200.0, 5.0), ""),
+        (Voice(-15.0, 240.0, 6.5), ""),
+        (Voice(-13.0, 200.0, 7.5), "[The user speaks louder and faster than before.]"),
+        (Voice(-27.0, 150.0, 3.0), "[The user speaks quieter and lower and slower than before.]"),
+        (Voice(-20.0, 260.0, 5.0), "[The user speaks higher than before.]"),
+    ],
+)
+def test_a_voice_is_told_of_where_it_is_much_unlike_what_it_was(voice: Voice, told: str) -> None:
+    assert voice_note(voice, [Voice(-18.0, 160.0, 4.0), Voice(-22.0, 250.0, 6.25)]) == told
+    assert voice_note(voice, []) == ""
 
 
 def test_a_clip_is_told_with_its_moments_and_its_words() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from assistant.errors import InputError, NotFoundError, StorageError
 from assistant.memory.store import SqlMemory
-from assistant.types import Evidence, Image, Label, Region, Turn, Usage
+from assistant.types import Evidence, Image, Label, Region, Turn, Usage, Voice
 
 PHOTO = Image(np.zeros((3, 4, 3), np.uint8), "ab" * 32)
 
@@ -66,6 +66,15 @@ async def test_what_is_known_of_a_picture_by_the_end_of_its_turn_is_kept(memory:
     assert (await memory.history("alice", limit=1))[0].evidence == (begun,)
     await memory.finish("alice", "t", reply_text="A sign.", status="done", usage=Usage(), timings_ms={}, evidence=(ended,))
     assert (await memory.history("alice", limit=1))[0].evidence == (ended,)
+
+
+async def test_how_a_turn_was_said_comes_back_and_goes_with_its_session(memory: SqlMemory) -> None:
+    spoken = Turn("alice", "alice-1", voice=Voice(-20.5, 187.25, 4.5))
+    await memory.begin(spoken, user_text="Hello?", language="en", evidence=())
+    await say(memory, "alice", 2)
+    assert [turn.voice for turn in await memory.history("alice", limit=9)] == [spoken.voice, None]
+    await memory.delete("alice")
+    assert await memory.history("alice", limit=9) == ()
 
 
 async def test_pictures_are_counted_through_the_session_and_found_as_long_as_they_are_there(memory: SqlMemory) -> None:
