@@ -273,9 +273,8 @@ class EmbeddedModel:
     def _warm_up(self, messages: Sequence[Message]) -> None:
         text = self._text(messages, reply=False)
         self._check_room(len(text.keys))
-        slot = self._prefixes.take(text.keys)
-        if len(text.keys) - len(slot.read) > _FEW_TOKENS:
-            self._feed(slot, text, len(text.keys))
+        if len(text.keys) - self._prefixes.known(text.keys) > _FEW_TOKENS:
+            self._feed(self._prefixes.take(text.keys), text, len(text.keys))
 
     def _opening(self, texts: list[_Text]) -> KeyValueCache:
         """What all texts begin with, such as a system prompt, read once."""

@@ -54,6 +54,10 @@ class PrefixCache:
         self._slots: list[Slot] = []
         """The least recently used first."""
 
+    def known(self, wanted: Sequence[Key]) -> int:
+        """How much of the beginning of `wanted` some slot has read."""
+        return max((shared_length(slot.read, wanted) for slot in self._slots), default=0)
+
     def take(self, wanted: Sequence[Key]) -> Slot:
         """A slot that has read as much of the beginning of `wanted` as any slot has, and nothing else.
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ async def test_a_warm_model_has_read_the_system_message(model: EmbeddedModel) ->
     _, last = await last_of(model, Prompt((system, Message("user", "Hi"))), GenerationOptions(max_tokens=1))
     assert last.usage is not None
     assert last.usage.cached_tokens > model.count_tokens([system]) - 8
+
+
+async def test_what_was_read_ahead_is_not_given_up_to_read_its_beginning_ahead(model: EmbeddedModel) -> None:
+    system, ahead = Message("system", "You are the far-sighted one. " * 8), Message("user", "A long picture. " * 12)
+    await model.warm_up([system, ahead])
+    await model.warm_up([system, Message("user", "")])
+    _, last = await last_of(model, Prompt((system, replace(ahead, text=f"{ahead.text}\nWhat?"))), GenerationOptions(max_tokens=1))
+    assert last.usage is not None
+    assert last.usage.cached_tokens > model.count_tokens([system, ahead]) - 16
 
 
 async def test_sessions_that_take_turns_keep_their_prefixes(model: EmbeddedModel) -> None:

@@ -33,6 +33,14 @@ def test_the_last_token_is_always_read_again(decoder: Decoder) -> None:
     assert prefixes.take([5, 6, 7]).read == [5, 6]
 
 
+def test_what_is_known_of_a_text_is_told_without_taking_it(decoder: Decoder) -> None:
+    prefixes = PrefixCache(decoder, tokens=64, slots=1)
+    assert prefixes.known([5, 6]) == 0
+    read(decoder, prefixes.take([*range(5, 40)]), [*range(5, 40)])
+    assert prefixes.known([5, 6, 7, 50]) == 3
+    assert len(prefixes.take([*range(5, 41)]).read) == 35
+
+
 def test_two_conversations_with_one_beginning_keep_a_slot_each(decoder: Decoder) -> None:
     prefixes = PrefixCache(decoder, tokens=64, slots=2)
     first, second = [5, 6, *range(20, 30)], [5, 6, *range(40, 50)]
