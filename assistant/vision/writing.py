@@ -24,8 +24,8 @@ _LEVELS = ("stride8", "stride16")
 class WritingProbe:
     """A linear look at an encoder's features that tells pages, signs and screens from pictures with little text or none.
 
-    On 350 photos (2026-11) it sees 15 of 15 receipts, and writing in 4 % of those that hold none; of photos with some words, such
-    as a watermark or the name on a bus, it sees one in three.
+    Of 358 pictures (2026-11) it takes all 15 receipts for writing, and 6 of 290 photos without text. Where text is by the way, such
+    as a watermark or the name on a bus, it passes over most: 19 of 26 with ten letters or more, and all 27 with fewer.
     """
 
     weight_C: Tensor
