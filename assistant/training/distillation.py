@@ -44,10 +44,10 @@ _GLIMPSE = 0.15
 _ABSENT = 12
 _NOWHERE = (0.0, 0.0, 0.76, 0.76)
 """A box whose middle lies between two places, so that nobody is told where the thing is."""
-_NAMING: Mapping[Family, float] = MappingProxyType({name: 5.0, is_it: 2.0, kind: 1.0})
+_NAMING: Mapping[Family, float] = MappingProxyType({name: 6.0, is_it: 2.0, kind: 1.0, caption: 1.0})
 _PRESENCE: Mapping[Family, float] = MappingProxyType({presence: 3.0, presence_of_kind: 1.0})
 _PLACED: Mapping[Family, float] = MappingProxyType(
-    {count: 2.0, where: 2.0, relation: 2.0, caption: 1.0, colour: 1.0, more: 0.5, bigger: 0.5}
+    {count: 2.0, where: 2.0, relation: 2.0, colour: 1.0, more: 0.5, bigger: 0.5}
 )
 
 
@@ -80,7 +80,9 @@ def distilled(sample: PreparedSample, names: Sequence[str], *, seed: int) -> Pre
     if there := seen + glimpsed:
         exchanges += ask(Scene(there, absent=absent, complete=False), wording, rng, at_most=2, families=_PRESENCE)
     if seen:
-        exchanges += ask(Scene(seen, absent=absent, complete=False), wording, rng, at_most=3, families=_PLACED)
+        # what it shows is asked for in the words that ask for its name: beside a name, regions are no answer
+        families = _PLACED if evidence.labels else {**_PLACED, caption: 2.0}
+        exchanges += ask(Scene(seen, absent=absent, complete=False), wording, rng, at_most=3, families=families)
     return replace(sample, exchanges=tuple(rng.sample(exchanges, len(exchanges))))
 
 

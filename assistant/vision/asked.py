@@ -120,7 +120,7 @@ def _fact(asked: _Asked, evidence: Evidence) -> str:
 
 def _overview(evidence: Evidence, describing: bool) -> Iterator[str]:
     """What the whole picture is of: a sure name, and what else was found where it is to be described or nothing is sure."""
-    best = evidence.labels[:1]
+    best = () if _is_drawing(evidence) else evidence.labels[:1]
     sure = bool(best) and best[0].confidence >= _NAME_CONFIDENCE
     counts = Counter(region.name for region in evidence.regions if not any(is_a(label.name, plain(region.name)) for label in best))
     things = [f"{count} of {name}" if count > 1 else f"one {name}" for name, count in counts.items()]
