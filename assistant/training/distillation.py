@@ -46,9 +46,7 @@ _NOWHERE = (0.0, 0.0, 0.76, 0.76)
 """A box whose middle lies between two places, so that nobody is told where the thing is."""
 _NAMING: Mapping[Family, float] = MappingProxyType({name: 6.0, is_it: 2.0, kind: 1.0, caption: 1.0})
 _PRESENCE: Mapping[Family, float] = MappingProxyType({presence: 3.0, presence_of_kind: 1.0})
-_PLACED: Mapping[Family, float] = MappingProxyType(
-    {count: 2.0, where: 2.0, relation: 2.0, colour: 1.0, more: 0.5, bigger: 0.5}
-)
+_PLACED: Mapping[Family, float] = MappingProxyType({count: 2.0, where: 2.0, relation: 2.0, colour: 1.0, more: 0.5, bigger: 0.5})
 
 
 def distilled(sample: PreparedSample, names: Sequence[str], *, seed: int) -> PreparedSample:
