@@ -15,7 +15,7 @@ from torch import Tensor
 from assistant.errors import WeightsCorruptError
 from assistant.vision.encoder import Features
 
-SHIPPED = Path(str(resources.files("assistant.vision").joinpath("trained", "writing.safetensors")))
+SHIPPED = Path(str(resources.files("assistant.vision").joinpath("writing.safetensors")))
 _LEVELS = ("stride8", "stride16")
 """The deeper ones tell of things."""
 
