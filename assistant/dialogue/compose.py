@@ -70,6 +70,8 @@ def compose(
     Raises:
         ContextLengthError: The new turn alone does not fit.
     """
+    # turns before the first whole block are in no prompt: a note that looked at them would change with every turn
+    history = history[next((place for place, turn in enumerate(history) if turn.index % BLOCK_TURNS == 0), 0) :]
     starts = [place for place, turn in enumerate(history) if turn.index % BLOCK_TURNS == 0] + [len(history)]
     turns = _turns(history, percept, manner, pictures)
 

@@ -13,8 +13,8 @@ from assistant.types import Evidence, Fusion, Voice, placed
 PICTURE_NOTE = "[Picture {number}: {evidence}]"
 """As shipped in prompts/picture.md."""
 
-Facts: TypeAlias = Callable[[str, Sequence[Evidence], int], str]
-"""A question, the evidence of all pictures of the conversation so far, how many of them came with it → one more note, or ""."""
+Facts: TypeAlias = Callable[[str, Sequence[Evidence], Sequence[int]], str]
+"""A question, the evidence of the conversation's pictures so far, the numbers of those that came with it → one more note, or ""."""
 
 _LINE_CHARACTERS, _SPEECH_CHARACTERS = 200, 2000
 _LOUDER_DB, _HIGHER_SEMITONES, _FASTER = 6.0, 4.0, 1.4
@@ -48,7 +48,7 @@ def user_text(
     told = [(number, read_of(item)) for number, item in since]
     told += [(number, told_of(item, fusion)) for number, item in zip(numbers, evidence, strict=True)]
     notes = [picture_note.format(number=number, evidence=what) for number, what in told if what]
-    asked = facts(text, (*earlier, *evidence), len(evidence)) if facts is not None and fusion in ("late", "hybrid") else ""
+    asked = facts(text, (*earlier, *evidence), numbers) if facts is not None and fusion in ("late", "hybrid") else ""
     # after the question: before it, a small model answered fewer right (63 of 100 beside 70)
     return "\n".join(part for part in (*notes, text, asked) if part)
 

@@ -64,20 +64,21 @@ class _Asked:
         return (not self.name or is_a(region.name, self.name)) and self.colour in ("", region.colour)
 
 
-def asked_about(question: str, evidence: Sequence[Evidence], shown: int) -> str:
+def asked_about(question: str, evidence: Sequence[Evidence], numbers: Sequence[int]) -> str:
     """One more note, "" where the question asks for nothing that an expert could tell.
 
     Args:
         question: The user's words.
-        evidence: Of all pictures of the conversation, oldest first.
-        shown: How many of them came with the question; without any, it may be about the last one.
+        evidence: Of the pictures of the conversation, oldest first.
+        numbers: In the conversation, of those that came with the question; without any, it may be about the last one.
     """
-    if not evidence or not (shown or _SEEING.search(question)):
+    if not evidence or not (numbers or _SEEING.search(question)):
         return ""
     asked = tuple(_asked(question))[:_MOST_ASKED]
-    first = len(evidence) - (shown or 1)
-    told = [(number, _told(question, asked, item)) for number, item in enumerate(evidence[first:], start=first + 1)]
-    notes = [f"In picture {number}: {said}" if len(told) > 1 else said for number, said in told if said]
+    told = [_told(question, asked, item) for item in evidence[-(len(numbers) or 1) :]]
+    if len(told) > 1:
+        told = [said and f"In picture {number}: {said}" for number, said in zip(numbers, told, strict=True)]
+    notes = [said for said in told if said]
     return f"[{' '.join(notes)}]" if notes else ""
 
 

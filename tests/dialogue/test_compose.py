@@ -146,6 +146,17 @@ def test_the_beginning_stays_for_a_block_of_turns_though_the_window_slides_with_
     assert {later - earlier for earlier, later in pairwise(moves)} == {BLOCK_TURNS}
 
 
+def test_remembered_words_stay_as_they_were_while_the_window_slides() -> None:
+    told = Manner(facts=lambda question, seen, numbers: f"[{len(seen)} seen, new: {[*numbers]}]")
+    history = [stored(i, pictures=2, before=2 * i) for i in range(140)]
+    prompts = [composed(history[n - 50 : n], Percept("now"), 10**6, manner=told) for n in range(100, 140)]
+    for earlier, later in pairwise(prompts):
+        if earlier.messages[1].text == later.messages[1].text:
+            assert earlier.messages[:-1] == later.messages[: len(earlier.messages) - 1]
+    assert sum(earlier.messages[1] == later.messages[1] for earlier, later in pairwise(prompts)) > 30
+    assert prompts[0].messages[1].text.endswith("[2 seen, new: [113, 114]]")
+
+
 def test_turns_without_a_reply_are_left_out_and_move_nothing() -> None:
     history = [replace(stored(i), status="failed") if i % 3 == 0 else stored(i) for i in range(3, 30)]
     texts = [message.text for message in composed(history, Percept("now")).messages]

@@ -42,14 +42,14 @@ def test_notes_come_before_the_words_with_their_numbers_and_only_where_there_is_
 
 
 def test_what_the_question_asks_for_is_looked_up_in_all_that_was_seen() -> None:
-    def facts(question: str, seen: object, shown: int) -> str:
-        return f"[{question} {seen == (NOTHING, SIGN)}]"
+    def facts(question: str, seen: object, numbers: object) -> str:
+        return f"[{question} {seen == (NOTHING, SIGN)} {numbers}]"
 
     told = user_text("What?", (SIGN,), (2,), "hybrid", facts=facts, earlier=(NOTHING,))
-    assert told.splitlines()[1:] == ["What?", "[What? True]"]
+    assert told.splitlines()[1:] == ["What?", "[What? True (2,)]"]
     for fusion in ("early", "cross_attention", "co_attention"):
         assert user_text("What?", (SIGN,), (2,), fusion, facts=facts).endswith("\nWhat?")
-    assert user_text("What?", (), (), "hybrid", facts=lambda question, seen, shown: "") == "What?"
+    assert user_text("What?", (), (), "hybrid", facts=lambda question, seen, numbers: "") == "What?"
 
 
 @pytest.mark.parametrize("fusion", ["late", "hybrid", "early"])
