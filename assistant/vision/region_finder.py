@@ -97,8 +97,8 @@ def _colour(pixels_HWC: NDArray[np.uint8], region: Region) -> str:
         return ""
     height, width = pixels_HWC.shape[:2]
     across, down = (region.right - region.left) / 4, (region.bottom - region.top) / 4
-    rows = slice(int((region.top + down) * height), int((region.bottom - down) * height) + 1)
-    columns = slice(int((region.left + across) * width), int((region.right - across) * width) + 1)
+    rows = slice(min(int((region.top + down) * height), height - 1), int((region.bottom - down) * height) + 1)
+    columns = slice(min(int((region.left + across) * width), width - 1), int((region.right - across) * width) + 1)
     middle_P3 = shrink(pixels_HWC[rows, columns], max_side_px=_COLOUR_SIDE_PX).reshape(-1, 3)
     shares: dict[str, float] = {}
     for index, count in enumerate(np.bincount(colour_indices_P(middle_P3), minlength=len(COLOURS)).tolist()):

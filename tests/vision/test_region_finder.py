@@ -55,6 +55,12 @@ def test_a_thing_that_is_sure_is_no_glimpse_as_well() -> None:
     assert found.glimpses == ()
 
 
+def test_a_thing_at_the_very_edge_has_the_colour_of_the_edge() -> None:
+    things = [Region("car", 0.9, 1.0, 0.2, 1.0, 0.4), Region("car", 0.9, 0.4, 1.0, 0.6, 1.0)]
+    (found,) = RegionFinder(Saying(*things)).find([drawing()])
+    assert [region.title for region in found.regions] == ["red square", "grey car", "grey car"]
+
+
 def test_people_have_no_colour_and_nor_have_things_of_many() -> None:
     half = drawing().copy()
     half[150:] = (20, 160, 40)
