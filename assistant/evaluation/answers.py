@@ -7,12 +7,14 @@ import re
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _DIGITS = {word: str(value) for value, word in enumerate(_NUMBERS)} | {"none": "0"}
 _ARTICLES = frozenset({"a", "an", "the"})
+_DOUBT = r"not (?:\w+ )?(?:sure|certain|clear|know|tell|say)|no (?:idea|way to)|unsure|uncertain|unclear"
+_YES_OR_NO = re.compile(rf"\b(?:{_DOUBT}|(?P<said>yes|no|not))\b")
 
 
 def yes_or_no(reply: str) -> bool | None:
-    """Whether the first word that is one of the two is yes; None where there is neither."""
-    found = re.search(r"\b(yes|no|not)\b", reply.lower())
-    return found.group() == "yes" if found else None
+    """Whether the first word that is one of the two is yes; None where there is neither, or doubt before it."""
+    found = _YES_OR_NO.search(reply.lower())
+    return found["said"] == "yes" if found and found["said"] else None
 
 
 def number(reply: str) -> int | None:

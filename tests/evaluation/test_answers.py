@@ -5,7 +5,18 @@ from assistant.evaluation.answers import contains, normalized, number, yes_or_no
 
 @pytest.mark.parametrize(
     ("reply", "yes"),
-    [("Yes, there is.", True), ("No.", False), ("There is not.", False), ("Perhaps", None), ("Nobody knows", None)],
+    [
+        ("Yes, there is.", True),
+        ("No.", False),
+        ("There is not.", False),
+        ("No, though I am not sure.", False),
+        ("Perhaps", None),
+        ("Nobody knows", None),
+        ("I am not sure.", None),
+        ("I'm not entirely certain, but no.", None),
+        ("I do not know whether there is one.", None),
+        ("I have no idea.", None),
+    ],
 )
 def test_yes_and_no_are_read_from_a_reply(reply: str, yes: bool | None) -> None:
     assert yes_or_no(reply) is yes
