@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import re
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -32,6 +33,7 @@ from assistant.errors import (
 )
 from assistant.language.stop_strings import StopStrings
 from assistant.language.tokenizer import valid_text
+from assistant.lately import Lately
 from assistant.types import FinishReason, Generated, GenerationOptions, Image, Message, Prompt, Usage
 
 # A provider's class has one of these fields for each option, or none; integrations do not agree on the names.
@@ -49,6 +51,8 @@ _PICTURE_SIDE_PX = 1024
 """Of the longer side as it is sent; providers scale larger pictures down themselves."""
 _PICTURE_TOKENS = 1400
 """What a square picture of that side costs at most: 1398 with Anthropic (pixels / 750), 1369 with Qwen2.5-VL, 765 with OpenAI."""
+_PICTURES = 32
+"""That are kept as they were sent: about 300 KB each, and every turn sends the newest of the conversation again."""
 _LENGTH_REASONS = {"length", "max_tokens", "MAX_TOKENS"}
 
 
@@ -95,6 +99,8 @@ class LangChainModel:
         self._name = name or (model if isinstance(model, str) else type(model).__name__)
         self._context_tokens = context_tokens
         self._sees = sees
+        self._data_urls: Lately[str] = Lately(_PICTURES)
+        self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -113,7 +119,7 @@ class LangChainModel:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """About how many tokens the messages take (four characters a token): the provider's tokenizer is not at hand."""
-        texts = [_message(replace(message, images=())) for message in messages]
+        texts = [self._message(replace(message, images=())) for message in messages]
         pictures = sum(len(message.images) for message in messages)
         return int(count_tokens_approximately(texts)) + pictures * _PICTURE_TOKENS
 
@@ -131,7 +137,7 @@ class LangChainModel:
             raise EmptyTurnError("the prompt has no message", hint="give at least one message")
         if self.count_tokens(prompt.messages) >= self._context_tokens:
             raise ContextLengthError(f"the prompt passes {self._context_tokens} tokens", hint="shorten it or begin a new session")
-        messages = await asyncio.to_thread(lambda: [_message(message) for message in prompt.messages])
+        messages = await asyncio.to_thread(lambda: [self._message(message) for message in prompt.messages])
         model = _with_options(self._model, options)
         try:
             if options.choices or options.json_schema is not None:
@@ -157,6 +163,29 @@ class LangChainModel:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+    def _message(self, message: Message) -> BaseMessage:
+        content: Any = valid_text(message.text)
+        if message.images:
+            content = []
+            for number, image in message.numbered:
+                try:
+                    picture = {"type": "image_url", "image_url": {"url": self._data_url(image)}}
+                except (NotFoundError, StorageError):  # a remembered one: its note stands alone, the conversation goes on
+                    continue
+                content += [{"type": "text", "text": f"Picture {number}: "}, picture]
+            content.append({"type": "text", "text": valid_text(message.text)})
+        match message.role:
+            case "system":
+                return SystemMessage(content)
+            case "user":
+                return HumanMessage(content)
+            case "assistant":
+                return AIMessage(content)
+
+    def _data_url(self, image: Image) -> str:
+        with self._lock:
+            return self._data_urls.get(image.sha256) or self._data_urls.put(image.sha256, _data_url(image))
 
 
 async def _stream(model: BaseChatModel, messages: list[BaseMessage], options: GenerationOptions) -> AsyncGenerator[Generated, None]:
@@ -204,32 +233,12 @@ def _with_options(model: BaseChatModel, options: GenerationOptions) -> BaseChatM
     return model.model_copy(update=update)
 
 
-def _message(message: Message) -> BaseMessage:
-    content: Any = valid_text(message.text)
-    if message.images:
-        content = []
-        for number, image in message.numbered:
-            try:
-                picture = {"type": "image_url", "image_url": {"url": _data_url(image)}}
-            except (NotFoundError, StorageError):  # a remembered one: its note stands alone, the conversation goes on
-                continue
-            content += [{"type": "text", "text": f"Picture {number}: "}, picture]
-        content.append({"type": "text", "text": valid_text(message.text)})
-    match message.role:
-        case "system":
-            return SystemMessage(content)
-        case "user":
-            return HumanMessage(content)
-        case "assistant":
-            return AIMessage(content)
-
-
 def _data_url(image: Image) -> str:
     buffer = io.BytesIO()
     picture = PIL.Image.fromarray(image.pixels_HWC)
     picture.thumbnail((_PICTURE_SIDE_PX, _PICTURE_SIDE_PX))
-    picture.save(buffer, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    picture.save(buffer, format="JPEG", quality=90)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _usage(message: AIMessage | AIMessageChunk, before: Usage) -> Usage:

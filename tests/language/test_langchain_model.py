@@ -146,8 +146,22 @@ async def test_a_picture_goes_as_a_data_url_after_its_number(remote: LangChainMo
     assert number == {"type": "text", "text": "Picture 3: "}
     assert words == {"type": "text", "text": "What is this?"}
     head, data = picture["image_url"]["url"].split(",")
-    assert head == "data:image/png;base64"
+    assert head == "data:image/jpeg;base64"
     assert PIL.Image.open(io.BytesIO(base64.b64decode(data))).size == (5, 3)
+
+
+async def test_a_remembered_picture_is_read_and_encoded_once(remote: LangChainModel, server: Server) -> None:
+    stored, reads = io.BytesIO(), list[str]()
+    PIL.Image.new("RGB", (5, 3)).save(stored, "PNG")
+
+    def read() -> bytes:
+        reads.append("read")
+        return stored.getvalue()
+
+    for _ in range(2):  # each turn opens it anew
+        await pieces_of(remote, prompt=Prompt((Message("user", "Look.", (StoredImage("kept", read),), (1,)),)))
+    assert reads == ["read"]
+    assert server.asked["messages"][0]["content"][1]["type"] == "image_url"
 
 
 async def test_a_remembered_picture_that_is_damaged_is_left_out(remote: LangChainModel, server: Server) -> None:
