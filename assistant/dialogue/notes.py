@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import log2
@@ -20,6 +21,8 @@ _LINE_CHARACTERS, _SPEECH_CHARACTERS = 200, 2000
 _LOUDER_DB, _HIGHER_SEMITONES, _FASTER = 6.0, 4.0, 1.4
 """What is told of a voice. See `assistant.speech.prosody` for how often that is right."""
 _INERT = str.maketrans({"[": "(", "]": ")", '"': "'", "“": "'", "”": "'"})
+_MARK = re.compile(r"<(?=[^\s=])")
+"""What may open a mark that a model or its template knows: <|im_end|>, <image>, </s>, <<SYS>>; "3 < 4" opens none."""
 
 
 def user_text(
@@ -121,5 +124,6 @@ def voice_note(voice: Voice, earlier: Sequence[Voice]) -> str:
 
 def inert(line: str, *, at_most: int = _LINE_CHARACTERS) -> str:
     """One line of a picture's text without the characters that end a note: evidence of what is written there, never an order."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in line).translate(_INERT).replace("<|", "< |").split())
+    printable = "".join(c if c.isprintable() else " " for c in line)
+    plain = " ".join(_MARK.sub("< ", printable.translate(_INERT)).split())
     return plain if len(plain) <= at_most else plain[: at_most - 1] + "…"
