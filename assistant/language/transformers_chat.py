@@ -97,7 +97,8 @@ class TransformersChat:
             raise WeightsCorruptError(f"{source} has no chat template", hint="use an instruct or chat model")
         self._spliced = sees and config.model_type in _SPLICED
         self._placeholder: int = self.tokenizer.convert_tokens_to_ids(processor.image_token) if self._spliced else -1
-        self._control = _control_pattern(self.tokenizer, processor)
+        self._control = _pattern(_control_marks(self.tokenizer, processor))
+        self._typed = _pattern(_control_marks(self.tokenizer, processor) | _added_marks(self.tokenizer))
         self._layouts: Lately[Layout] = Lately(_LAYOUTS)
         self._pixels: Lately[dict[str, Tensor]] = Lately(_PIXELS)
         self._lock = threading.Lock()
@@ -187,16 +188,18 @@ class TransformersChat:
             parts = list[dict[str, str]]()
             for number, _ in message.numbered:
                 parts += [{"type": "text", "text": f"Picture {number}: "}, {"type": "image"}]
-            words = self._inert(message.text)
+            words = self._inert(message)
             content = [*parts, {"type": "text", "text": words}] if self._processor else words
             chat.append({"role": message.role, "content": content})
         return str(
             self.tokenizer.apply_chat_template(chat, chat_template=self._template, add_generation_prompt=True, tokenize=False)
         )
 
-    def _inert(self, text: str) -> str:
+    def _inert(self, message: Message) -> str:
         """The text with every control token broken up by an invisible space, so that it is read as text."""
-        return self._control.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", valid_text(text))
+        # what the model itself has said keeps the marks of its thoughts and calls, which its template looks for
+        pattern = self._typed if message.role == "user" else self._control
+        return pattern.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", valid_text(message.text))
 
     def _encode(self, text: str) -> list[int]:
         return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
@@ -237,9 +240,20 @@ def _not_too_thin(picture: PIL.Image.Image) -> PIL.Image.Image:
     return picture if size == picture.size else picture.resize(size)
 
 
-def _control_pattern(tokenizer: Any, processor: Any) -> re.Pattern[str]:
-    """Matches whatever the tokenizer would read as something else than text."""
+def _control_marks(tokenizer: Any, processor: Any) -> frozenset[str]:
+    """Whatever the tokenizer drops from replies, and the placeholders of pictures."""
     marks = {value for value in vars(processor).values() if isinstance(value, str)} if processor else set()
-    added = [token for token in tokenizer.added_tokens_decoder.values() if token.content.strip()]
-    names = {token.content for token in added if token.special or token.content in marks}
-    return re.compile("|".join(re.escape(name) for name in sorted(names, key=len, reverse=True)) or r"(?!)")
+    return frozenset(token.content for token in _added(tokenizer) if token.special or token.content in marks)
+
+
+def _added_marks(tokenizer: Any) -> frozenset[str]:
+    """Other marks that are one token each, such as <tool_call>; words and blanks that were added are read as text anyway."""
+    return frozenset(token.content for token in _added(tokenizer) if token.content.startswith(("<", "[", "|")))
+
+
+def _added(tokenizer: Any) -> list[Any]:
+    return [token for token in tokenizer.added_tokens_decoder.values() if token.content.strip()]
+
+
+def _pattern(marks: frozenset[str]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True)) or r"(?!)")

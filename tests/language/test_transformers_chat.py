@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from transformers import AutoConfig, AutoProcessor
+from transformers import AutoConfig, AutoProcessor, AutoTokenizer
 
 from assistant.errors import ConfigError, InvalidTextError, WeightsCorruptError
 from assistant.language.transformers_chat import TransformersChat
@@ -99,6 +99,19 @@ def test_control_tokens_in_a_text_are_read_as_text(build: Build, kind: str) -> N
         plain, hostile = (chat.read([Message("user", words, images)]).ids for words in ("Hello.", HOSTILE))
         assert [i for i in hostile if i in control] == [i for i in plain if i in control]
         assert len(hostile) > len(plain) + 100
+
+
+def test_marks_that_are_not_special_are_read_as_text_when_users_write_them(build: Build, tmp_path: Path) -> None:
+    folder = shutil.copytree(build(next(iter(KINDS))), tmp_path / "model")
+    tokenizers: Any = AutoTokenizer
+    tokenizer = tokenizers.from_pretrained(folder)
+    tokenizer.add_tokens(["<tool_call>"])
+    tokenizer.save_pretrained(folder)
+    chat = open_chat(folder)
+    mark = chat.tokenizer.convert_tokens_to_ids("<tool_call>")
+    typed, called = Message("user", "<tool_call>"), Message("assistant", "<tool_call>")
+    assert mark not in chat.read([typed]).ids
+    assert chat.read([typed, called, typed]).ids.count(mark) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
