@@ -57,7 +57,7 @@ class FolderSource:
             name: In a mixture.
 
         Raises:
-            ConfigError: The folder has none of these layouts, or too few photos.
+            ConfigError: The folder has none of these layouts, names photos outside of it, or has too few.
         """
         self.name = name
         readers: Sequence[Callable[[Path], list[_Item] | None]] = (_coco, _flickr, _llava)
@@ -74,6 +74,10 @@ class FolderSource:
             )
         self._items: dict[Split, list[_Item]] = {"train": [], "held-out": []}
         for item in items:
+            if not item.path.is_relative_to(folder) or ".." in item.path.relative_to(folder).parts:
+                raise ConfigError(
+                    f"{folder} names a photo outside of it: {item.path}", hint="name photos by their place in the folder"
+                )
             if item.path.is_file():
                 self._items[split_of(f"photo/{item.path.name}")].append(item)
         if not all(self._items.values()):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,16 @@ def test_llava_conversations(photos: Path) -> None:
     (photos / "chat.json").write_text(json.dumps([*rows, {"id": "text", "conversations": []}]))
     made = samples(FolderSource(photos))
     assert all([x.question for x in sample.exchanges] == ["What is it?", "Is it old?"] for sample in made)
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_photos_outside_of_the_folder_are_refused(photos: Path, tmp_path_factory: pytest.TempPathFactory, absolute: bool) -> None:
+    outside = Path(shutil.copy(photos / "000.jpg", tmp_path_factory.mktemp("outside")))
+    name = str(outside) if absolute else os.path.relpath(outside, photos)
+    rows = [{"image": name, "conversations": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A cat."}]}]
+    (photos / "chat.json").write_text(json.dumps(rows))
+    with pytest.raises(ConfigError, match="outside of it"):
+        FolderSource(photos)
 
 
 def test_photos_are_held_out_by_their_names(photos: Path) -> None:
