@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 
 from assistant.training.composites import Composer
+from assistant.training.nouns import Noun
 from assistant.training.phrases import ORDINALS
 from assistant.training.sample import Exchange, Language, Sample, Split, chance
 from assistant.training.scene import Scene
@@ -59,7 +60,7 @@ def _which_picture(scenes: tuple[Scene, Scene], wording: Wording, rng: random.Ra
 
 def _both(scenes: tuple[Scene, Scene], wording: Wording, rng: random.Random) -> Exchange | None:
     one, other = (scene.things[0].noun for scene in scenes)
-    if one.en != other.en and one.overlaps(other):
+    if _confusable(one, other, wording):
         return None
     asked = rng.choice((one, other))
     return wording.yes_no("compare", "both", one.en == other.en, a_thing=wording.one(asked))
@@ -67,7 +68,7 @@ def _both(scenes: tuple[Scene, Scene], wording: Wording, rng: random.Random) -> 
 
 def _same_thing(scenes: tuple[Scene, Scene], wording: Wording, rng: random.Random) -> Exchange | None:
     one, other = (scene.things[0].noun for scene in scenes)
-    if one.en != other.en and one.overlaps(other):
+    if _confusable(one, other, wording):
         return None
     return wording.yes_no("compare", "same_thing", one.en == other.en)
 
@@ -78,6 +79,11 @@ def _more_in(scenes: tuple[Scene, Scene], wording: Wording, rng: random.Random) 
         return None
     answer = _picture(0 if len(one) > len(other) else 1, wording)
     return wording.exchange("compare", "more_in", answer, None, things=wording.many(one[0].noun))
+
+
+def _confusable(one: Noun, other: Noun, wording: Wording) -> bool:
+    """Whether two names could be for one thing in this language."""
+    return one.en != other.en and (one.overlaps(other) or (wording.language == "zh" and one.zh == other.zh))
 
 
 def _picture(index: int, wording: Wording) -> str:
