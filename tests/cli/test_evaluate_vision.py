@@ -63,6 +63,22 @@ def test_a_table_is_printed_beside_files_of_json_and_plots(assistant: Run, tmp_p
     assert (tmp_path / "plots" / "scenes-colour-answers.png").is_file()
 
 
+def test_the_untouched_model_is_asked_whatever_is_set_for_the_one_that_sees(assistant_here: Run) -> None:
+    engine = "tests.evaluation.scripted_sight:language_model"
+    for way in ("early", "hybrid"):
+        ran = assistant_here(
+            "eval",
+            "vision",
+            "--task",
+            "text",
+            "--limit",
+            "2",
+            ASSISTANT_LANGUAGE_MODEL__ENGINE=engine,
+            ASSISTANT_VISION__FUSION=way,
+        )
+        assert b"text only (2)" in ran.stdout
+
+
 def test_a_model_that_does_not_see_is_fused_late_only(assistant: Run, tmp_path: Path) -> None:
     rows = json.loads(assistant("eval", "fusion", "--limit", "6", "--json", "-").stdout)["rows"]
     assert {row["name"]: row["missing"] for row in rows} == {

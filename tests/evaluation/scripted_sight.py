@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
+from assistant.config import Settings
 from assistant.types import Generated, GenerationOptions, Message, Prompt, Usage
 
 
@@ -37,3 +38,8 @@ class ScriptedSight:
     def _say(self, prompt: Prompt) -> str:
         message = prompt.messages[-1]
         return self.reply(message.images[0].sha256 if message.images else "", message.text)
+
+
+def language_model(settings: Settings) -> ScriptedSight:
+    """For `language_model.engine = "tests.evaluation.scripted_sight:language_model"`: one that sees by its connector."""
+    return ScriptedSight(lambda shown, words: "A cat.", sees=settings.vision.connector != "none")
