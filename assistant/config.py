@@ -180,6 +180,12 @@ def load_settings(
         raise _config_error(error) from error
 
 
+def profile_with(model: str) -> str | None:
+    """The first profile whose own language model this is: its prompts were written for it."""
+    shipped = ((name, Settings.model_validate(changes)) for name, changes in _PROFILES.items())
+    return next((name for name, settings in shipped if settings.language_model.model == model), None)
+
+
 def _read_file(file: Path | None, variables: Mapping[str, str]) -> Mapping[str, Any]:
     named = file or (Path(variables[PREFIX + "CONFIG"]) if PREFIX + "CONFIG" in variables else None)
     places = (named,) if named else (Path(FILE_NAME), Path(platformdirs.user_config_dir("assistant", appauthor=False)) / FILE_NAME)

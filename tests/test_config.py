@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.config import load_settings
+from assistant.config import load_settings, profile_with
 from assistant.errors import ConfigError
 
 
@@ -19,6 +19,12 @@ def test_the_callers_word_beats_the_environment_beats_the_file_beats_the_profile
 def test_the_default_profile_is_cpu() -> None:
     settings = load_settings(environment={}, file=None)
     assert (settings.profile, settings.language_model.model) == ("cpu", "qwen2.5-coder-1.5b-instruct")
+
+
+def test_a_model_is_in_the_first_profile_that_was_made_for_it() -> None:
+    assert profile_with("smollm2-135m-instruct") == "tiny"
+    assert profile_with("qwen2.5-coder-1.5b-instruct") == "cpu"
+    assert profile_with("llama") is None
 
 
 @pytest.mark.parametrize(

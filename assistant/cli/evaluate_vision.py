@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from assistant.cli.terminal import profile_option, settings_for
-from assistant.config import Settings, load_settings
+from assistant.config import Settings, load_settings, profile_with
 from assistant.errors import ConfigError
 
 if TYPE_CHECKING:  # they import torch, a second that the other commands need not wait for
@@ -33,7 +33,6 @@ _TASKS = ("naming", "presence", "count", "vqa", "captions", "ocr", "scenes", "si
 _CONDITIONS = ("tokens+evidence", "tokens", "evidence", "blind", "shuffled")
 _FUSIONS: tuple[Fusion, ...] = ("early", "late", "hybrid", "cross_attention", "co_attention")
 _FUSION_TASKS = ("naming", "presence", "count", "scenes", "signs")
-_PROFILES = ("tiny", "fast", "cpu")
 _COSTED = 8
 """Pictures whose costs are measured; they are drawn with the seed after the others'."""
 _TELL_S = 20.0
@@ -218,8 +217,8 @@ def _settings(profile: str | None, model: str | None, connector: Path | None) ->
     """Of the command line; a model brings the prompts of the first profile that has it."""
     settings = settings_for(profile)
     if model is not None:
-        profiles = (load_settings({"profile": name}) for name in _PROFILES)
-        settings = next((x for x in profiles if x.language_model.model == model), settings)
+        known = profile_with(model)
+        settings = load_settings({"profile": known}) if known else settings
         settings = settings.model_copy(update={"language_model": settings.language_model.model_copy(update={"model": model})})
     return settings if connector is None else _with_vision(settings, connector=str(connector))
 
