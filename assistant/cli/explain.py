@@ -9,7 +9,6 @@ import click
 
 from assistant.assistant import Assistant
 from assistant.cli.terminal import json_option, print_json, profile_option, settings_for, status
-from assistant.config import Settings
 from assistant.errors import FileMissingError
 
 
@@ -27,12 +26,14 @@ def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile:
     with Assistant(settings) as assistant, status("covering the pictures piece by piece"):
         explanation = assistant.explain(turn_id, grid=grid)
         images = assistant.pictures(explanation.turn) if output else ()
+    from assistant.training.data_store import DataStore
+    from assistant.training.signs import han_font
     from assistant.vision.explanation import draw_explanation, merged, title
 
     turn = explanation.turn
     if output:
         try:
-            draw_explanation(explanation, images, font=_font(settings)).save(Path(output), "PNG")
+            draw_explanation(explanation, images, font=han_font(DataStore(settings.cache_dir))).save(Path(output), "PNG")
         except OSError as error:
             raise FileMissingError(f"cannot write {output}: {error.strerror}", hint="check the folder and its rights") from error
     if as_json:
@@ -48,11 +49,3 @@ def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile:
         click.echo(f"{source.share:6.1%}  {title(source)}")
     if output:
         click.echo(f"drawn: {output}")
-
-
-def _font(settings: Settings) -> Path | None:
-    """One with Chinese, where `assistant train data fonts-han` has fetched it."""
-    from assistant.training.data_store import DataStore
-
-    store = DataStore(settings.cache_dir)
-    return next(store.folder("fonts-han").rglob("*.ttc"), None) if store.has("fonts-han") else None

@@ -11,6 +11,7 @@ from PIL import ImageDraw, ImageFont
 from assistant.training.augmentation import augmented
 from assistant.training.data_store import DataStore
 from assistant.training.sample import Sample, Source, Split, chance
+from assistant.training.signs import han_font
 
 _CELL_PX = (330, 430)
 _PICTURE_PX = (310, 190)
@@ -77,6 +78,5 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> l
 
 
 def _font(store: DataStore) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    if not store.has("fonts-han"):
-        return ImageFont.load_default(_FONT_PX)
-    return ImageFont.truetype(str(next(store.folder("fonts-han").rglob("*.ttc"))), _FONT_PX)
+    path = han_font(store)
+    return ImageFont.truetype(path, _FONT_PX) if path else ImageFont.load_default(_FONT_PX)

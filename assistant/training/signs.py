@@ -115,6 +115,11 @@ def fonts(store: DataStore, language: Language) -> list[Path]:
     return sorted(path for name in here for path in store.folder(name).rglob("*.?t?") if "Italic" not in path.stem)
 
 
+def han_font(store: DataStore) -> Path | None:
+    """One with Chinese, where `assistant train data fonts-han` has fetched it."""
+    return fonts(store, "zh")[0] if store.has("fonts-han") else None
+
+
 def _writing(rng: random.Random, language: Language, split: Split) -> _Writing:
     roll = rng.random()
     if roll < 0.2:
