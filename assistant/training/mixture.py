@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import count
 from pathlib import Path
 
 from assistant.errors import NotFoundError
@@ -76,10 +75,6 @@ class Mixture:
         inner = block * self._slots[name] + order[:place].count(name)
         sample = self.sources[name].sample(inner, seed=self._seed, split=self._split)
         return augmented(sample, chance(self._seed, "augment", number)) if self._augment else sample
-
-    def stream(self, *, start: int = 0, step: int = 1) -> Iterator[Sample]:
-        """All samples from a number on; with `step`, every so-manieth."""
-        return (self.sample(number) for number in count(start, step))
 
 
 @lru_cache(maxsize=8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ SHARES = {"a": 6.0, "b": 3.0, "c": 0.01}
 
 def test_shares_are_kept_in_every_hundred_and_each_source_is_gone_through_in_order() -> None:
     mixture = Mixture(SOURCES, seed=1, split="train", shares=SHARES)
-    made = list(islice(mixture.stream(), 300))
+    made = [mixture.sample(number) for number in range(300)]
     for start in (0, 100, 200):
         counts = Counter(sample.source for sample in made[start : start + 100])
         assert counts == {"a": 66, "b": 33, "c": 1}
@@ -41,14 +41,14 @@ def test_shares_are_kept_in_every_hundred_and_each_source_is_gone_through_in_ord
         assert numbers == list(range(len(numbers)))
 
 
-def test_a_stopped_stream_goes_on_where_it_was_and_several_processes_share_it() -> None:
-    mixture = Mixture(SOURCES, seed=1, split="train", shares=SHARES)
-    whole = [(sample.source, sample.key) for sample in islice(mixture.stream(), 250)]
-    later = Mixture(SOURCES, seed=1, split="train", shares=SHARES)
-    assert [(x.source, x.key) for x in islice(later.stream(start=137), 113)] == whole[137:]
-    halves = [[(x.source, x.key) for x in islice(mixture.stream(start=n, step=2), 125)] for n in (0, 1)]
-    assert [one for pair in zip(*halves, strict=True) for one in pair] == whole
-    assert [(x.source, x.key) for x in islice(Mixture(SOURCES, seed=2, split="train", shares=SHARES).stream(), 250)] != whole
+def test_a_sample_is_known_by_its_number_whoever_asks_and_in_whatever_order() -> None:
+    def drawn(seed: int, numbers: Iterable[int]) -> list[tuple[str, str]]:
+        mixture = Mixture(SOURCES, seed=seed, split="train", shares=SHARES)
+        return [(sample.source, sample.key) for sample in map(mixture.sample, numbers)]
+
+    whole = drawn(1, range(250))
+    assert drawn(1, range(249, 136, -1)) == whole[:136:-1]
+    assert drawn(2, range(250)) != whole
 
 
 def test_a_source_without_a_share_or_with_anothers_name_is_refused() -> None:
@@ -63,7 +63,8 @@ def test_all_sources_give_samples_in_both_splits(store: DataStore, photos: Path,
     (photos / "captions.txt").write_text("image,caption\n" + "".join(f"{number:03}.jpg,A dog.\n" for number in range(12)))
     sources = build_sources(store, languages=("en", "zh"), folder=photos)
     assert len(sources) == 8
-    made = list(islice(Mixture(sources, seed=0, split=split).stream(), 100))
+    mixture = Mixture(sources, seed=0, split=split)
+    made = [mixture.sample(number) for number in range(100)]
     assert {sample.source for sample in made} == {source.name for source in sources}
     again = Mixture(sources, seed=0, split=split).sample(42)
     assert [image.sha256 for image in again.images] == [image.sha256 for image in made[42].images]
