@@ -52,7 +52,7 @@ def user_text(
     told += [(number, told_of(item, fusion)) for number, item in zip(numbers, evidence, strict=True)]
     notes = [picture_note.format(number=number, evidence=what) for number, what in told if what]
     asked = facts(text, (*earlier, *evidence), numbers) if facts is not None and fusion in ("late", "hybrid") else ""
-    # after the question: before it, a small model answered fewer right (63 of 100 beside 70)
+    # after the question: before it, a small model answered fewer right
     return "\n".join(part for part in (*notes, text, asked) if part)
 
 

@@ -22,7 +22,7 @@ from assistant.vision.efficientnet import Convolution, laid_out, stages, stretch
 from assistant.vision.graph_def import read_constants
 
 REGION_CONFIDENCE = 0.3
-"""To be believed. On 46 photos of COCO (2026-11) 93 % of the kinds above it were there, and half of those there were above it."""
+"""To be told unasked: nearly all above it is there, though half of what is there is below."""
 
 _SIDE_PX = 300
 _BATCH_NORM_EPSILON = 1e-3

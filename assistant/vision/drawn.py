@@ -29,7 +29,7 @@ _CONTRAST, _SHARP_SHARE = 18.0, 0.85
 """So much of what lies just outside an area must differ from it by so much in Lab; soft blotches do not."""
 _OUTSIDE_PX = 3
 _EDGE, _BUSY_SHARE = 12.0, 0.05
-"""A picture with more of such differences than this, beside its shapes, is no drawing. Of 337 photos 2 were taken for one."""
+"""A picture with more of such differences than this, beside its shapes, is no drawing."""
 _MARGIN_PX = 7
 """Around a shape, where its own edge is."""
 _LONG: Mapping[str, str] = {"circle": "oval", "square": "rectangle"}
