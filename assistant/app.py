@@ -10,7 +10,6 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from weakref import WeakValueDictionary
@@ -37,19 +36,14 @@ from assistant.errors import (
     AssistantError,
     ConfigError,
     InputError,
-    InvalidTextError,
-    MediaTooLargeError,
     NotFoundError,
     StorageError,
-    TextTooLongError,
-    UnreadableMediaError,
-    UnsupportedMediaError,
 )
+from assistant.inputs import AudioSource, ImageSource, VideoSource, clean_text, read_audio, read_images, read_video
 from assistant.language.identification import identify_language
 from assistant.memory.store import SqlMemory
 from assistant.prompts import load_preamble, load_prompt
 from assistant.protocols import LanguageModel
-from assistant.speech.audio import decode_audio
 from assistant.speech.prosody import measure_voice
 from assistant.speech.spoken_text import spoken
 from assistant.types import (
@@ -62,7 +56,6 @@ from assistant.types import (
     GenerationOptions,
     Image,
     Message,
-    Problem,
     Prompt,
     RememberedPicture,
     Reply,
@@ -74,20 +67,13 @@ from assistant.types import (
     Video,
 )
 from assistant.vision.asked import asked_about
-from assistant.vision.image import decode_image
 from assistant.vision.picture_search import search_by_picture, search_by_words
 from assistant.vision.reading import asks_to_read
-from assistant.vision.video import sample_video
 
 if TYPE_CHECKING:  # torch is loaded with the first picture
     from assistant.vision.picture_vectors import PictureVectors
 
-AudioSource = Audio | bytes | str | Path
-ImageSource = Image | bytes | str | Path
-VideoSource = Video | bytes | str | Path
-
 _SESSION_ID = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,255}")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\U000e0000-\U000e007f]")
 
 
 class TurnArguments(TypedDict, total=False):
@@ -180,17 +166,18 @@ class AsyncAssistant:
         language: str | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The events of one turn as they happen, `TurnCompleted` last. Closing the generator interrupts the turn."""
+        limits = self.settings.limits
         turn = Turn(
             session_id=_session_id(session),
             turn_id=uuid.uuid4().hex,
-            text=clean_text(text, limit_characters=self.settings.limits.text_characters),
-            audio=await self._audio(audio),
-            images=await self._images(images),
+            text=clean_text(text, limit_characters=limits.text_characters),
+            audio=None if audio is None else await read_audio(audio, limits),
+            images=await read_images(images, limits),
             speak=speak,
             language=language,
         )
         if video is not None:
-            clip, problem = await self._video(video)
+            clip, problem = await read_video(video, limits)
             turn = _with_video(turn, clip)
             if problem is not None:
                 yield problem
@@ -229,9 +216,7 @@ class AsyncAssistant:
             InputError: The recording cannot be used.
             RecognitionError: The model failed.
         """
-        decoded = await self._audio(audio)
-        if decoded is None:
-            raise InputError("there is no recording")
+        decoded = await read_audio(audio, self.settings.limits)
         return await self._recognizer.transcribe(decoded, language=language)
 
     async def say(self, text: str, *, language: str | None = None, voice: str | None = None) -> AsyncGenerator[Audio, None]:
@@ -287,7 +272,7 @@ class AsyncAssistant:
             found = await asyncio.to_thread(search_by_words, text, pictures)
             pictures = [one.picture for one in found]
         if image is not None:
-            (shown,) = await self._images([image])
+            (shown,) = await read_images([image], self.settings.limits)
             vectors = await self._picture_vectors.get()
             found = search_by_picture(await vectors.vector_V(shown), pictures, await self._vectors_of(vectors, pictures))
         return found[:limit]
@@ -385,7 +370,7 @@ class AsyncAssistant:
 
         async def look() -> None:
             with suppress(AssistantError):
-                await self._look(await self._images(shown), session)
+                await self._look(await read_images(shown, self.settings.limits), session)
 
         task = asyncio.create_task(look())
         self._turns.add(task)
@@ -416,53 +401,6 @@ class AsyncAssistant:
             identify_language=identify_language,
             measure_voice=measure_voice if settings.recognizer.tone else None,
         )
-
-    async def _audio(self, source: AudioSource | None) -> Audio | None:
-        if source is None or isinstance(source, Audio):
-            return source
-        limits = self.settings.limits
-        return await asyncio.to_thread(decode_audio, _place(source), max_bytes=limits.audio_bytes, max_s=limits.audio_s)
-
-    async def _images(self, sources: Sequence[ImageSource]) -> tuple[Image, ...]:
-        limits = self.settings.limits
-        if len(sources) > limits.images_per_turn:
-            raise MediaTooLargeError(
-                f"{len(sources)} pictures in one turn, at most {limits.images_per_turn} are accepted",
-                hint="send them in several turns, or raise limits.images_per_turn",
-            )
-        images = []
-        for source in sources:
-            if not isinstance(source, Image):
-                source = await asyncio.to_thread(
-                    decode_image,
-                    _place(source),
-                    max_bytes=limits.image_bytes,
-                    max_pixels=limits.image_pixels,
-                    max_side_px=limits.image_side_px,
-                )
-            images.append(source)
-        return tuple(images)
-
-    async def _video(self, source: VideoSource) -> tuple[Video, Problem | None]:
-        """The clip; one whose sound cannot be decoded is watched without it."""
-        if isinstance(source, Video):
-            return source, None
-        limits, place = self.settings.limits, _place(source)
-        video = await asyncio.to_thread(
-            sample_video,
-            place,
-            max_bytes=limits.video_bytes,
-            max_s=limits.video_s,
-            max_frames=limits.video_frames,
-            max_pixels=limits.image_pixels,
-        )
-        try:
-            sound = await asyncio.to_thread(
-                decode_audio, place, max_bytes=limits.video_bytes, max_s=limits.video_s, allow_video=True
-            )
-        except (UnreadableMediaError, UnsupportedMediaError) as error:
-            return video, Problem(error.code, f"the clip is watched without its sound: {error}", error.hint)
-        return replace(video, sound=sound), None
 
 
 def dialogue_options(settings: Settings, model: LanguageModel, today: date) -> DialogueOptions:
@@ -500,35 +438,12 @@ def _fusion(settings: Settings, model: LanguageModel) -> Fusion:
     return wanted
 
 
-def clean_text(text: str, *, limit_characters: int) -> str:
-    """The text without control characters and invisible tag characters.
-
-    Raises:
-        InvalidTextError: It holds a lone surrogate.
-        TextTooLongError: It is longer than the limit.
-    """
-    if len(text) > limit_characters:
-        raise TextTooLongError(
-            f"the text has {len(text)} characters, at most {limit_characters} are accepted",
-            hint="shorten it, or raise limits.text_characters",
-        )
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvalidTextError(f"the text is not valid Unicode at character {error.start}", hint="send it as UTF-8") from error
-    return _CONTROL.sub("", text.replace("\r\n", "\n"))
-
-
 def _session_id(session: str | None) -> str:
     if session is None:
         return uuid.uuid4().hex[:12]
     if not _SESSION_ID.fullmatch(session):
         raise InputError(f"{session[:40]!r} is no session id", hint="1 to 255 characters without spaces")
     return session
-
-
-def _place(source: bytes | str | Path) -> bytes | Path:
-    return Path(source) if isinstance(source, str) else source
 
 
 def _with_video(turn: Turn, video: Video) -> Turn:

@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequen
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from assistant.app import AsyncAssistant, AudioSource, ImageSource, TurnArguments
+from assistant.app import AsyncAssistant, TurnArguments
 from assistant.config import Settings
 from assistant.errors import InputError
+from assistant.inputs import AudioSource, ImageSource
 from assistant.types import Audio, Event, Explanation, FoundPicture, Image, Reply, SessionSummary, StoredTurn, Transcript
 
 T = TypeVar("T")

@@ -12,7 +12,6 @@ import PIL.Image
 import pytest
 
 from assistant import Assistant, AsyncAssistant, load_settings
-from assistant.app import clean_text
 from assistant.config import Settings
 from assistant.dialogue.manager import DialogueManager
 from assistant.errors import (
@@ -114,10 +113,6 @@ def test_bad_input_costs_its_own_turn_and_nothing_else(
         assistant.ask(**turn)  # type: ignore[arg-type]
     assert assistant.sessions() == ()
     assert assistant.ask("Hello").text
-
-
-def test_control_characters_and_invisible_tags_are_removed() -> None:
-    assert clean_text("a\x00b\x1b[31m\tc\r\nd\U000e0041", limit_characters=20) == "ab[31m\tc\nd"
 
 
 async def test_turns_of_one_session_are_answered_in_order(async_assistant: AsyncAssistant) -> None:
