@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from assistant.config import Settings, load_settings
+from assistant.config import Settings, load_settings, profile_with
 from assistant.engines import weight_store
 from assistant.errors import ConfigError
 from assistant.language.chat_template import ChatTemplate
@@ -48,7 +48,6 @@ Report = Callable[[Progress], None]
 _REPLY_TOKENS = 96
 _REPLIES = 64
 """Asked for at a time; what was answered is kept."""
-_PROFILES = ("tiny", "fast", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +252,8 @@ def _batches(settings: Settings, order: Order, models: Models, trained: _Trained
 
 def _product_settings(model: str) -> Settings:
     """Of the first profile that uses the model, for its prompts."""
-    for profile in _PROFILES:
-        settings = load_settings({"profile": profile})
-        if settings.language_model.model == model:
-            return settings
-    return load_settings({})
+    profile = profile_with(model)
+    return load_settings({"profile": profile} if profile else {})
 
 
 def _virtual(settings: Settings, encoder: EfficientNetEncoder, data: DataStore) -> VirtualFeatures:

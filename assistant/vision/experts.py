@@ -27,7 +27,6 @@ T = TypeVar("T")
 
 _LABELS = 3
 _LABEL_CONFIDENCE = 0.3
-"""On 291 photos (2026-11) the first name above it was right 93 times in 100 with lite0, 94 with lite2."""
 _RUNNER_UP_CONFIDENCE = 0.1
 _TEXT_LINES = 40
 _TEXT_CONFIDENCE = 0.8

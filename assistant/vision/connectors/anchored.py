@@ -38,9 +38,9 @@ class Anchored(nn.Module):
         Args:
             encoder: Whose features come in; it must name what it sees.
             words: Of the language model.
-            start: Words before what the encoder names. Without the article half as many more photos are misnamed.
+            start: Words before what the encoder names. The article keeps photos from being misnamed.
             end: Words after it.
-            temperature: See `ConceptTokens`. At 0.7 more replies were right than at 1 or 0.4.
+            temperature: See `ConceptTokens`.
             regions_start: Words before the regions.
             most_regions: See `RegionTokens`.
             grid_start: Words before the grid.

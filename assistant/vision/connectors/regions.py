@@ -38,10 +38,7 @@ class RegionTokens(nn.Module):
 
 
 def phrase(regions: Sequence[Region]) -> str:
-    """The regions in words: how many, then each with its place, shapes with their colour; at most ten of them.
-
-    Of five ways to say it, three of them with every order from left to right, a small model answered best after this one.
-    """
+    """The regions in words: how many, then each with its place, shapes with their colour; at most ten of them."""
     told = ", ".join(map(_told, regions))
     return f" {_NUMBERS[len(regions) - 1]} {'thing' if len(regions) == 1 else 'things'}: {told}."
 
