@@ -13,7 +13,7 @@ from assistant.training.prepared import PreparedSample
 from assistant.vision.writing import WritingProbe, means_C
 
 _DECAY = 0.1
-"""On 350 photos (2026-11) less of it told text apart worse: what sets drawn signs apart most is not what sets pages apart."""
+"""Much, as what sets drawn signs apart most is not what sets pages apart."""
 _RARE = 8.0
 """Signs are about that much rarer than the rest."""
 _IN_VAIN = 0.1
