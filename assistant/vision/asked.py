@@ -37,7 +37,7 @@ _DESCRIBING = re.compile(
     r"|\btell me (?:all )?about (?:it|the|this|my)\b|描述|介绍",
     re.IGNORECASE,
 )
-_NAME_CONFIDENCE = 0.5
+_NAME_CONFIDENCE, _SURE_CONFIDENCE = 0.5, 0.8
 _POSSESSIVE = re.compile(r"\b\w+['’]s\b")
 """A "woman's hat" asks for no woman."""
 _THINGS = ("thing", "one", "object", "shape", "part")
@@ -120,15 +120,20 @@ def _fact(asked: _Asked, evidence: Evidence) -> str:
 
 
 def _overview(evidence: Evidence, describing: bool) -> Iterator[str]:
-    """What the whole picture is of: a sure name, and what else was found where it is to be described or nothing is sure."""
+    """What the whole picture is of: a sure name, and what else was found where it is to be described or nothing is sure.
+
+    Where there is but one thing to say, the picture's own note has said it.
+    """
     best = () if _is_drawing(evidence) else evidence.labels[:1]
     sure = bool(best) and best[0].confidence >= _NAME_CONFIDENCE
     counts = Counter(region.name for region in evidence.regions if not any(is_a(label.name, plain(region.name)) for label in best))
     things = [f"{count} of {name}" if count > 1 else f"one {name}" for name, count in counts.items()]
     if things and (describing or not sure):
         yield f"There {'are' if len(things) > 1 or max(counts.values()) > 1 else 'is'} {', '.join(things)}."
-    for label in best:
-        yield f"The main thing {'is most likely' if sure else 'may be'} {_sure(label)}."
+    if evidence.regions or len(evidence.labels) > 1:
+        for label in best:
+            likely = "is" if label.confidence >= _SURE_CONFIDENCE else "is most likely" if sure else "may be"
+            yield f"The main thing {likely} {_a(label.name)}."
 
 
 def _seen(name: str, places: Sequence[str]) -> str:

@@ -59,9 +59,9 @@ def colour_name(rgb_3: NDArray[np.uint8]) -> str:
 
 def colour_indices_P(rgb_P3: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Which of `COLOURS` each pixel has."""
-    lab_P3 = _lab(rgb_P3)
-    distances_PA = ((lab_P3[:, None, :] - _ANCHOR_LAB_A3[None, :, :]) ** 2).sum(axis=2)
-    indices_P: NDArray[np.intp] = _NAME_OF_ANCHOR_A[distances_PA.argmin(axis=1)]
+    # |x - a|² is least where a·x - |a|²/2 is most
+    nearness_PA = _lab(rgb_P3) @ _ANCHOR_LAB_A3.T - (_ANCHOR_LAB_A3**2).sum(axis=1) / 2
+    indices_P: NDArray[np.intp] = _NAME_OF_ANCHOR_A[nearness_PA.argmax(axis=1)]
     return indices_P
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from assistant.errors import WeightsCorruptError
 from assistant.types import Region
@@ -122,17 +121,17 @@ class _Network:
         return torch.cat(boxes, 1).float(), torch.cat(kinds, 1).float()
 
     def grids(self, images_BCHW: Tensor) -> list[Tensor]:
-        grid_BCHW = functional.relu6(self.stem(images_BCHW))
-        widest_BCHW = grid_BCHW
+        widest_BCHW = grid_BCHW = self.stem(images_BCHW, relu6=True)
         for block in self.blocks:
-            if block.depthwise.stride == 2 and block.expand is not None:  # the last of these is at 1/16 of the sides
-                widest_BCHW = functional.relu6(block.expand(grid_BCHW))
-            grid_BCHW = block(grid_BCHW)
-        grids = [widest_BCHW, functional.relu6(self.head(grid_BCHW))]
+            wide_BCHW = grid_BCHW if block.expand is None else block.expand(grid_BCHW, relu6=True)
+            if block.depthwise.stride == 2:  # the last of these is at 1/16 of the sides
+                widest_BCHW = wide_BCHW
+            grid_BCHW = block.narrowed(wide_BCHW, grid_BCHW)
+        grids = [widest_BCHW, self.head(grid_BCHW, relu6=True)]
         for extra in self.extras:
             grid_BCHW = grids[-1]
             for convolution in extra:
-                grid_BCHW = functional.relu6(convolution(grid_BCHW))
+                grid_BCHW = convolution(grid_BCHW, relu6=True)
             grids.append(grid_BCHW)
         return grids
 

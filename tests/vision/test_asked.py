@@ -65,9 +65,9 @@ def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str,
         ("Is there an orange?", "[No orange was found.]"),
         ("Is there a ghost?", ""),
         ("What is the weather like?", ""),
-        ("What is in the picture?", "[The main thing is most likely a golden retriever (93% sure).]"),
-        ("What's this?", "[The main thing is most likely a golden retriever (93% sure).]"),
-        ("这是什么？", "[The main thing is most likely a golden retriever (93% sure).]"),
+        ("What is in the picture?", "[The main thing is a golden retriever.]"),
+        ("What's this?", "[The main thing is a golden retriever.]"),
+        ("这是什么？", "[The main thing is a golden retriever.]"),
         ("What is in the left hand?", ""),
     ],
 )
@@ -91,14 +91,18 @@ def test_chinese_words_for_things_are_known(question: str, told: str) -> None:
 def test_a_doubtful_name_is_told_as_one_and_beside_what_was_found() -> None:
     regions = (Region("bird", 0.9, 0, 0, 1, 1), Region("bird", 0.8, 0, 0, 1, 1), Region("boat", 0.8, 0, 0, 1, 1))
     doubtful = Evidence(640, 480, labels=(Label("tench", 0.4),), regions=regions)
-    told = "[There are 2 of bird, one boat. The main thing may be a tench (40% sure).]"
+    told = "[There are 2 of bird, one boat. The main thing may be a tench.]"
     assert asked_about("What is this?", [doubtful], (1,)) == told
     assert asked_about("Describe it.", [doubtful], (1,)) == told
     sure = replace(doubtful, labels=(Label("American robin", 0.9),))
-    assert (
-        asked_about("Describe it.", [sure], (1,))
-        == "[There is one boat. The main thing is most likely an American robin (90% sure).]"
-    )
+    assert asked_about("Describe it.", [sure], (1,)) == "[There is one boat. The main thing is an American robin.]"
+
+
+def test_a_name_that_stands_alone_in_the_note_of_the_picture_is_not_told_twice() -> None:
+    alone = Evidence(640, 480, labels=(Label("espresso", 0.97),))
+    assert asked_about("What is in the picture?", [alone], (1,)) == ""
+    rival = replace(alone, labels=(Label("espresso", 0.6), Label("cup", 0.3)))
+    assert asked_about("What is in the picture?", [rival], (1,)) == "[The main thing is most likely an espresso.]"
 
 
 def test_a_later_question_is_about_the_last_picture() -> None:
