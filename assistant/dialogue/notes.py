@@ -15,7 +15,8 @@ PICTURE_NOTE = "[Picture {number}: {evidence}]"
 """As shipped in prompts/picture.md."""
 
 Facts: TypeAlias = Callable[[str, Sequence[Evidence], Sequence[int]], str]
-"""A question, the evidence of the conversation's pictures so far, the numbers of those that came with it → one more note, or ""."""
+"""A question, the evidence of the conversation's pictures so far (its text can be quoted), the numbers of those that came with the
+question → one more note, or ""."""
 
 _LINE_CHARACTERS, _SPEECH_CHARACTERS = 200, 2000
 _LOUDER_DB, _HIGHER_SEMITONES, _FASTER = 6.0, 4.0, 1.4
@@ -51,7 +52,10 @@ def user_text(
     told = [(number, read_of(item)) for number, item in since]
     told += [(number, told_of(item, fusion)) for number, item in zip(numbers, evidence, strict=True)]
     notes = [picture_note.format(number=number, evidence=what) for number, what in told if what]
-    asked = facts(text, (*earlier, *evidence), numbers) if facts is not None and fusion in ("late", "hybrid") else ""
+    asked = ""
+    if facts is not None and fusion in ("late", "hybrid"):
+        now = (replace(item, text_lines=() if item.read_later else _quotable(item)) for item in evidence)
+        asked = facts(text, (*(replace(item, text_lines=_quotable(item)) for item in earlier), *now), numbers)
     # after the question: before it, a small model answered fewer right
     return "\n".join(part for part in (*notes, text, asked) if part)
 

@@ -15,10 +15,11 @@ from importlib import resources
 from assistant.types import Evidence, Label, Region
 from assistant.vision.colour import COLOURS
 from assistant.vision.kinds import SHAPES, broader, in_english, is_known, plain
+from assistant.vision.reading import read_for
 
 _SEEING = re.compile(
     r"\b(?:is|are|was|were) there\b|\bhow many\b|\bwhere\b|\bcolou?rs?\b|\b(?:see|seen|visible|shown?|shows|look|looks)\b"
-    r"|\b(?:picture|photo|image|pic|it|left|right|above|below)\b"
+    r"|\b(?:picture|photo|image|pic|it|left|right|above|below|top|bottom|(?:big|larg|small)(?:g?est)|line|written|text)\b"
     r"|图|照片|相片|有没有|几|多少|哪|颜色|看",
     re.IGNORECASE,
 )
@@ -37,6 +38,26 @@ _DESCRIBING = re.compile(
     r"|\btell me (?:all )?about (?:it|the|this|my)\b|描述|介绍",
     re.IGNORECASE,
 )
+_PLACE = re.compile(
+    r"\b(?:(?:in|at|on|to|near) the|which|what(?:'s| is)) (?:(?:very|far|extreme) )?(?:"
+    r"(?P<row>top|upper|bottom|lower)(?:[- ]?(?P<column>left|right))?(?: corner| side| edge| half| part| of)?\b(?![- ]most)"
+    r"|(?P<side>left|right)(?:(?:[- ]hand)? side| edge| half| part| corner)?\b(?! of| hand)(?![- ]most)"
+    r"|(?P<middle>middle|cent(?:re|er))\b)"
+    r"|(?P<zh>[左右][上下]|[上下左右](?=面|边|角|方)|中间|中央)",
+    re.IGNORECASE,
+)
+"""What asks for what is in a part of the picture."""
+_FURTHEST = re.compile(
+    r"\b(?:furthest|farthest|most)(?: to)?(?: the| towards the)? (?P<side>left|right|up|top|down|bottom)\b"
+    r"|\b(?P<most>left|right|top|bottom|upper|lower)[- ]?most\b|\b(?P<high>high|low)est\b|\b(?P<size>bigg|larg|small|littl)est\b"
+    r"|最(?P<zh>[左右上下大小])",
+    re.IGNORECASE,
+)
+"""What asks for the one at the edge, or for the biggest."""
+_SIDES = {"up": "top", "upper": "top", "high": "top", "down": "bottom", "lower": "bottom", "low": "bottom"}
+_SIDES |= {"左": "left", "右": "right", "上": "top", "下": "bottom", "bigg": "biggest", "larg": "biggest", "大": "biggest"}
+_SIDES |= {"small": "smallest", "littl": "smallest", "小": "smallest"}
+_TOWARDS = {"left": "furthest to the left", "right": "furthest to the right", "top": "furthest up", "bottom": "furthest down"}
 _NAME_CONFIDENCE, _SURE_CONFIDENCE = 0.5, 0.8
 _POSSESSIVE = re.compile(r"\b\w+['’]s\b")
 """A "woman's hat" asks for no woman."""
@@ -89,7 +110,11 @@ def is_a(name: str, thing: str) -> bool:
 
 def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     facts = [fact for one in asked if (fact := _fact(one, evidence))]
-    if not asked and ((describing := bool(_DESCRIBING.search(question))) or _NAMING.search(question)):
+    if said := read_for(question, evidence.text_lines, whole=not evidence.read_later):
+        return said  # words in a sign name no thing that is there
+    if somewhere := [] if asked else [*_outermost(question, evidence), *_at_place(question, evidence)]:
+        facts += somewhere[:1]
+    elif not asked and ((describing := bool(_DESCRIBING.search(question))) or _NAMING.search(question)):
         facts += _overview(evidence, describing)
     matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
     single = [(one, regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
@@ -134,6 +159,43 @@ def _overview(evidence: Evidence, describing: bool) -> Iterator[str]:
         for label in best:
             likely = "is" if label.confidence >= _SURE_CONFIDENCE else "is most likely" if sure else "may be"
             yield f"The main thing {likely} {_a(label.name)}."
+
+
+def _outermost(question: str, evidence: Evidence) -> Iterator[str]:
+    """Which one is furthest to a side, or the biggest, where that is clear."""
+    found = _FURTHEST.search(question)
+    if not found or len(evidence.regions) < 2:
+        return
+    word = next(word for word in found.groupdict().values() if word).lower()
+    side = _SIDES.get(word, word)
+    best, second = sorted(evidence.regions, key=lambda region: _inset(region, side))[:2]
+    if _inset(second, side) - _inset(best, side) > (0 if side in ("biggest", "smallest") else _APART):
+        yield f"The {best.title} is {_TOWARDS.get(side, f'the {side}')}."
+
+
+def _inset(region: Region, side: str) -> float:
+    (across, down), area = _middle(region), (region.right - region.left) * (region.bottom - region.top)
+    return {"left": across, "right": -across, "top": down, "bottom": -down, "biggest": -area, "smallest": area}[side]
+
+
+def _at_place(question: str, evidence: Evidence) -> Iterator[str]:
+    """What was found in a part of the picture."""
+    found = _PLACE.search(question)
+    if not found:
+        return
+    if found["zh"]:
+        place = " ".join(sorted((_SIDES.get(word, "center") for word in found["zh"][:2]), key=("top", "bottom").__contains__)[::-1])
+        place = "center" if found["zh"][0] == "中" else place
+    else:
+        row = _SIDES.get((found["row"] or "").lower(), (found["row"] or "").lower())
+        place = " ".join(part for part in (row, (found["column"] or found["side"] or "").lower()) if part) or "center"
+    there = [_a(region.title) for region in evidence.regions if region.place == place]
+    if not there and " " not in place and place != "center":  # nothing is in the middle of that side
+        there = [_a(region.title) for region in evidence.regions if place in region.place.split()]
+    if there:
+        yield f"At the {place}: {', '.join(there)}."
+    else:
+        yield f"There is nothing at the {place}." if _is_drawing(evidence) else f"No thing was found at the {place}."
 
 
 def _seen(name: str, places: Sequence[str]) -> str:

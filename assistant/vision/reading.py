@@ -1,8 +1,9 @@
-"""Whether a question may be about text in a picture."""
+"""Questions about text in a picture: whether one may be, and what was read of that which it asks for."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _UNDERSTOOD = re.compile(
     r"\b(?:the|this|that|these|those|what|which|where|who|how|why|is|are|there|do|does|can|you|your|tell|describe)\b"
@@ -24,3 +25,41 @@ _READING = re.compile(
 def asks_to_read(question: str) -> bool:
     """Whether the answer may lie in a picture's text: the words say so, there are none, or they are not English or Chinese."""
     return not _UNDERSTOOD.search(question) or _READING.search(question) is not None
+
+
+_MOST_LINES, _MOST_CHARACTERS = 8, 240
+_QUOTED = re.compile(r"[\"“”„«»「『](.+?)[\"“”„«»」』]")
+_WRITTEN = re.compile(r"\b(?:say|says|said|read|reads|text|words?|written|writing|writ|spell)\b|[读念写字]", re.IGNORECASE)
+_OTHER_TEXT = re.compile(r"\b(?:translat|mean|language|summar|about)", re.IGNORECASE)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)}|last) line\b|第([一二三四五六])行", re.IGNORECASE)
+_LETTERS = re.compile(r"[\W_]+")
+
+
+def read_for(question: str, lines: Sequence[str], *, whole: bool) -> str:
+    """What was read that a question asks for; "" where it does not, or where one short line in the picture's note says it all.
+
+    Args:
+        question: The user's words.
+        lines: Of the text in the picture, such that they can be quoted.
+        whole: Whether the picture was read: then what is not among the lines is not written there.
+    """
+    if not _WRITTEN.search(question) or not (whole or lines):
+        return ""
+    if quoted := _QUOTED.search(question):
+        words = _letters(quoted[1])
+        found = bool(words) and words in _letters(" ".join(lines))
+        return f'"{quoted[1]}" is written there.' if found else f'"{quoted[1]}" is not written there.'
+    if not lines:
+        return "No text was found."
+    if ordinal := _ORDINAL.search(question):
+        name = ordinal[1].lower() if ordinal[1] else _ORDINALS["一二三四五六".index(ordinal[2])]
+        place = -1 if name == "last" else _ORDINALS.index(name)
+        return f'The {name} line is "{lines[place]}".' if place < len(lines) else f"There is no {name} line."
+    every = " / ".join(f'"{line}"' for line in lines[:_MOST_LINES])
+    told = 1 < len(lines) <= _MOST_LINES and len(every) <= _MOST_CHARACTERS and not _OTHER_TEXT.search(question)
+    return f"All that is written: {every}." if told else ""
+
+
+def _letters(text: str) -> str:
+    return _LETTERS.sub("", text).casefold()

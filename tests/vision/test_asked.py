@@ -40,6 +40,14 @@ PHOTO = Evidence(
         ("What is the orange thing?", "[There is no orange thing.]"),
         ("Is anything green here?", "[There is no green thing.]"),
         ("How many things are there in all?", "[There are 3 things.]"),
+        ("What do you see at the top left?", "[At the top left: a red circle.]"),
+        ("What is in the bottom right corner?", "[There is nothing at the bottom right.]"),
+        ("What is on the right?", "[At the right: a blue circle.]"),
+        ("Which thing is furthest to the right?", "[The blue circle is furthest to the right.]"),
+        ("Which is the lowest?", "[The yellow square is furthest down.]"),
+        ("Which thing is furthest up?", ""),
+        ("What is the biggest thing?", "[The yellow square is the biggest.]"),
+        ("Which shape is leftmost?", "[The red circle is furthest to the left.]"),
         (
             "Is the red circle to the left of the blue circle?",
             "[There is one red circle: at the top left. There is one blue circle: at the top right."
@@ -69,6 +77,9 @@ def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str,
         ("What's this?", "[The main thing is a golden retriever.]"),
         ("这是什么？", "[The main thing is a golden retriever.]"),
         ("What is in the left hand?", ""),
+        ("What is in the middle?", "[At the center: a dog.]"),
+        ("What do you see at the top left?", "[No thing was found at the top left.]"),
+        ("What does the sign say?", "[No text was found.]"),
     ],
 )
 def test_a_photo_is_asked_for_things_of_known_kinds(question: str, told: str) -> None:
@@ -80,6 +91,8 @@ def test_a_photo_is_asked_for_things_of_known_kinds(question: str, told: str) ->
     [
         ("图里有狗吗？", "[There is one dog: at the center.]"),
         ("有没有热狗？", "[No hot dog was found.]"),
+        ("最右边的是什么？", "[The person is furthest to the right.]"),
+        ("中间是什么？", "[At the center: a dog.]"),
     ],
 )
 def test_chinese_words_for_things_are_known(question: str, told: str) -> None:
@@ -96,6 +109,32 @@ def test_a_doubtful_name_is_told_as_one_and_beside_what_was_found() -> None:
     assert asked_about("Describe it.", [doubtful], (1,)) == told
     sure = replace(doubtful, labels=(Label("American robin", 0.9),))
     assert asked_about("Describe it.", [sure], (1,)) == "[There is one boat. The main thing is an American robin.]"
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ('Is "Dead End" written in the picture?', '["Dead End" is written there.]'),
+        ('Does it say "live-music"?', '["live-music" is written there.]'),
+        ('Does it say "Welcome"?', '["Welcome" is not written there.]'),
+        ("What is written in the second line?", '[The second line is "Dead End".]'),
+        ("Can you read the last line?", '[The last line is "Dead End".]'),
+        ("第一行写的是什么？", '[The first line is "Live Music".]'),
+        ("What does the third line say?", "[There is no third line.]"),
+        ("What text is in the image?", '[All that is written: "Live Music" / "Dead End".]'),
+        ("What does the sign mean?", ""),
+    ],
+)
+def test_text_is_asked_for_its_words_and_lines(question: str, told: str) -> None:
+    sign = Evidence(640, 480, text_lines=("Live Music", "Dead End"))
+    assert asked_about(question, [sign], (1,)) == told
+
+
+def test_text_that_nobody_waited_for_is_not_denied() -> None:
+    unread = Evidence(640, 480, read_later=True)
+    assert asked_about('Does it say "Welcome"?', [unread], (1,)) == asked_about("What does it say?", [unread], (1,)) == ""
+    read = replace(unread, text_lines=("Welcome",))
+    assert asked_about('Does it say "Welcome"?', [read], (1,)) == '["Welcome" is written there.]'
 
 
 def test_a_name_that_stands_alone_in_the_note_of_the_picture_is_not_told_twice() -> None:
