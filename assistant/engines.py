@@ -160,7 +160,7 @@ def _seeing(settings: Settings, source: Path, vision: LazyVision, make: Callable
     """A model and its connector, which is built when the first picture is shown."""
     from assistant.language.word_vectors import weights_sha256
     from assistant.vision.connector_file import check_fusion, check_pair, load_connector, read_adapters, shipped_connector
-    from assistant.vision.connector_kinds import KINDS, build_connector
+    from assistant.vision.connector_kinds import KINDS, UNTRAINED, build_connector
     from assistant.vision.experts import EvidenceEncoder
     from assistant.vision.projector import PictureProjector
 
@@ -178,7 +178,7 @@ def _seeing(settings: Settings, source: Path, vision: LazyVision, make: Callable
         assert isinstance(experts, EvidenceEncoder)
         words = model.words(sha256)
         if file is None:
-            return PictureProjector(experts.features, build_connector(KINDS[0], experts.encoder, words))
+            return PictureProjector(experts.features, build_connector(KINDS[0], experts.encoder, words, UNTRAINED))
         return PictureProjector(experts.features, load_connector(file, experts.encoder, words).connector)
 
     projector = Lazy(project)

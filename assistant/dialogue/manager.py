@@ -350,7 +350,7 @@ class DialogueManager:
                 try:
                     whole = (await self._vision.encode(image)).evidence
                     read[place] = replace(seen, text_lines=whole.text_lines)
-                except VisionError as error:
+                except AssistantError as error:  # the reply stands all the same
                     await send(Problem(error.code, f"the text in picture {place + 1} was not read: {error}", error.hint))
         return tuple(read)
 

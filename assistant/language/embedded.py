@@ -31,8 +31,8 @@ from assistant.worker import Worker
 # Read this many tokens between two looks at whether the caller is still there.
 _CHUNK_TOKENS = 128
 _BATCH = 16
-# So few are read as fast together with what follows them.
-_FEW_TOKENS = 16
+# So few are read as fast together with what follows them: until then weights are unpacked rather than multiplied.
+_FEW_TOKENS = 48
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,12 @@ _TOWARDS = {"left": "furthest to the left", "right": "furthest to the right", "t
 _NAME_CONFIDENCE, _SURE_CONFIDENCE = 0.5, 0.8
 _POSSESSIVE = re.compile(r"\b\w+['’]s\b")
 """A "woman's hat" asks for no woman."""
+_YES_OR_NO = re.compile(
+    r"\b(?:is|are|was|were) (?:there|any\w*|it|that|this|these|those)\b"
+    r"|\b(?:can|could|do|did|does) (?:you|it|the \w+|this \w+) (?:\w+ )?(?:see|spot|find|notice|show|contain|have)\b|有没有|吗",
+    re.IGNORECASE,
+)
+_WHICH = re.compile(r"\b(?:what|where|which|who|how|colou?rs?)\b", re.IGNORECASE)
 _THINGS = ("thing", "one", "object", "shape", "part")
 """After a colour: an "orange thing" is no fruit."""
 _APART = 0.05
@@ -112,6 +118,8 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     facts = [fact for one in asked if (fact := _fact(one, evidence))]
     if said := read_for(question, evidence.text_lines, whole=not evidence.read_later):
         return said  # words in a sign name no thing that is there
+    if len(asked) == len(facts) == 1 and _YES_OR_NO.search(question) and not _WHICH.search(question):
+        facts = [_yes_or_no(facts[0])]
     if somewhere := [] if asked else [*_outermost(question, evidence), *_at_place(question, evidence)]:
         facts += somewhere[:1]
     elif not asked and ((describing := bool(_DESCRIBING.search(question))) or _NAMING.search(question)):
@@ -126,8 +134,16 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     return " ".join(facts)
 
 
+def _yes_or_no(fact: str) -> str:
+    """A fact about the only thing asked for, as an answer; a small model may say yes to what a note denies."""
+    denied = fact.startswith(("There is no ", "No "))
+    return fact if "probably" in fact else f"{'No' if denied else 'Yes'}, {fact[0].lower()}{fact[1:]}"
+
+
 def _fact(asked: _Asked, evidence: Evidence) -> str:
     if regions := [region for region in evidence.regions if asked.fits(region)]:
+        if len(regions) == 1 and not asked.name:
+            return f"The {asked} is {_a(regions[0].name)}."
         return _seen(str(asked), [_where(region, asked) for region in regions])
     # who looked at a drawing saw all of it; in a photo a detector overlooks some
     none = f"There is no {asked}." if _is_drawing(evidence) else f"No {asked} was found."

@@ -36,6 +36,8 @@ _ANCHORED = ("anchored", *_AROUND)
 
 KINDS = (*_ANCHORED, *_BODIES)
 """Their names, the default first."""
+UNTRAINED: Mapping[str, Any] = MappingProxyType({"name_drawings": False})
+"""Options of the default kind where no file was trained for the language model."""
 FUSIONS: Mapping[str, tuple[Fusion, ...]] = MappingProxyType(
     dict.fromkeys(KINDS, ("early", "hybrid")) | {"gated_cross_attention": ("cross_attention",), "co_attention": ("co_attention",)}
 )

@@ -24,6 +24,8 @@ _STAGE_STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _RESOLUTION_PX = {(16, 320): 224, (21, 320): 240, (21, 352): 260, (24, 384): 280, (30, 448): 300}
 """By number of blocks and width of the last one: lite0 to lite4 (efficientnet_lite_builder.py)."""
 _BATCH_NORM_EPSILON = 1e-3
+_ONEDNN = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+"""Whether torch has the operators that its compiler calls."""
 
 
 class EfficientNetLite(nn.Module):
@@ -142,7 +144,7 @@ class Convolution(nn.Module):
         if self.stride > 1:
             height, width = (max((-(-side // self.stride) - 1) * self.stride + kernel - side, 0) for side in x_BCHW.shape[2:])
             x_BCHW = functional.pad(x_BCHW, (width // 2, width - width // 2, height // 2, height - height // 2))
-        if x_BCHW.device.type != "cpu" or torch.is_grad_enabled() or not torch.backends.mkldnn.is_available():
+        if x_BCHW.device.type != "cpu" or torch.is_grad_enabled() or not _ONEDNN:
             y_BCHW = functional.conv2d(x_BCHW, self.weight, self.bias, self.stride, padding, groups=self.groups)
             return functional.relu6(y_BCHW, inplace=True) if relu6 else y_BCHW
         steps = ([padding] * 2, [self.stride] * 2, [1, 1], self.groups)

@@ -30,6 +30,10 @@ def asks_to_read(question: str) -> bool:
 _MOST_LINES, _MOST_CHARACTERS = 8, 240
 _QUOTED = re.compile(r"[\"“”„«»「『](.+?)[\"“”„«»」』]")
 _WRITTEN = re.compile(r"\b(?:say|says|said|read|reads|text|words?|written|writing|writ|spell)\b|[读念写字]", re.IGNORECASE)
+_MANNER = re.compile(
+    r"\b(?:in|with|use|using) (?:a|an|one|two|three|few|\d+)(?: or \w+| short| single)? words?(?: or \w+)?", re.IGNORECASE
+)
+"""How to answer, not what about."""
 _OTHER_TEXT = re.compile(r"\b(?:translat|mean|language|summar|about)", re.IGNORECASE)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)}|last) line\b|第([一二三四五六])行", re.IGNORECASE)
@@ -44,7 +48,7 @@ def read_for(question: str, lines: Sequence[str], *, whole: bool) -> str:
         lines: Of the text in the picture, such that they can be quoted.
         whole: Whether the picture was read: then what is not among the lines is not written there.
     """
-    if not _WRITTEN.search(question) or not (whole or lines):
+    if not _WRITTEN.search(_MANNER.sub("", question)) or not (whole or lines):
         return ""
     if quoted := _QUOTED.search(question):
         words = _letters(quoted[1])
@@ -56,9 +60,9 @@ def read_for(question: str, lines: Sequence[str], *, whole: bool) -> str:
         name = ordinal[1].lower() if ordinal[1] else _ORDINALS["一二三四五六".index(ordinal[2])]
         place = -1 if name == "last" else _ORDINALS.index(name)
         return f'The {name} line is "{lines[place]}".' if place < len(lines) else f"There is no {name} line."
-    every = " / ".join(f'"{line}"' for line in lines[:_MOST_LINES])
+    every = " / ".join(lines[:_MOST_LINES])
     told = 1 < len(lines) <= _MOST_LINES and len(every) <= _MOST_CHARACTERS and not _OTHER_TEXT.search(question)
-    return f"All that is written: {every}." if told else ""
+    return f'All that is written: "{every}".' if told else ""  # quoted line by line a small model repeats the first
 
 
 def _letters(text: str) -> str:

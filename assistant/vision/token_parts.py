@@ -51,6 +51,8 @@ def _anchored(connector: Anchored, features: Features) -> list[VisualPart]:
     if connector.grid is not None and connector.grid_frame is not None and features.levels:
         before, after = len(connector.grid_frame.start_ND), len(connector.grid_frame.end_ND)
         parts += [VisualPart("colours", before), *_cells(connector.grid.side), VisualPart("colours", after)]
+    if not connector.names(features, 0):
+        return parts
     with torch.no_grad():
         (concepts_ND,) = connector.concepts(features.logits_BK)
     before, after = len(connector.frame.start_ND), len(connector.frame.end_ND)

@@ -33,12 +33,12 @@ PHOTO = Evidence(
     [
         ("How many circles are there?", "[There are 2 of circle: red, at the top left; blue, at the top right.]"),
         ("Where is the red circle?", "[There is one red circle: at the top left.]"),
-        ("Is there a red square?", "[There is no red square. There is one square: yellow, at the bottom.]"),
-        ("Is there a star?", "[There is no star.]"),
-        ("What is the blue thing?", "[There is one blue thing: circle, at the top right.]"),
-        ("Is there an orange star?", "[There is no orange star.]"),
+        ("Is there a red square?", "[No, there is no red square. There is one square: yellow, at the bottom.]"),
+        ("Is there a star?", "[No, there is no star.]"),
+        ("What is the blue thing?", "[The blue thing is a circle.]"),
+        ("Is there an orange star?", "[No, there is no orange star.]"),
         ("What is the orange thing?", "[There is no orange thing.]"),
-        ("Is anything green here?", "[There is no green thing.]"),
+        ("Is anything green here?", "[No, there is no green thing.]"),
         ("How many things are there in all?", "[There are 3 things.]"),
         ("What do you see at the top left?", "[At the top left: a red circle.]"),
         ("What is in the bottom right corner?", "[There is nothing at the bottom right.]"),
@@ -62,15 +62,15 @@ def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str,
 @pytest.mark.parametrize(
     ("question", "told"),
     [
-        ("Is there a dog?", "[There is one dog: at the center.]"),
-        ("Is there an animal in the photo?", "[There is one animal: at the center.]"),
-        ("Is it a golden retriever?", "[There is a golden retriever (93% sure).]"),
-        ("Do you see a man?", "[There is one person: at the right.]"),
+        ("Is there a dog?", "[Yes, there is one dog: at the center.]"),
+        ("Is there an animal in the photo?", "[Yes, there is one animal: at the center.]"),
+        ("Is it a golden retriever?", "[Yes, there is a golden retriever (93% sure).]"),
+        ("Do you see a man?", "[Yes, there is one person: at the right.]"),
         ("Is there a car?", "[There is probably one car, not seen clearly.]"),
-        ("Are there any cats?", "[No cat was found.]"),
-        ("Is there a hot dog?", "[No hot dog was found.]"),
+        ("Are there any cats?", "[No, no cat was found.]"),
+        ("Is there a hot dog?", "[No, no hot dog was found.]"),
         ("Is it a woman's hat?", ""),
-        ("Is there an orange?", "[No orange was found.]"),
+        ("Is there an orange?", "[No, no orange was found.]"),
         ("Is there a ghost?", ""),
         ("What is the weather like?", ""),
         ("What is in the picture?", "[The main thing is a golden retriever.]"),
@@ -89,8 +89,8 @@ def test_a_photo_is_asked_for_things_of_known_kinds(question: str, told: str) ->
 @pytest.mark.parametrize(
     ("question", "told"),
     [
-        ("图里有狗吗？", "[There is one dog: at the center.]"),
-        ("有没有热狗？", "[No hot dog was found.]"),
+        ("图里有狗吗？", "[Yes, there is one dog: at the center.]"),
+        ("有没有热狗？", "[No, no hot dog was found.]"),
         ("最右边的是什么？", "[The person is furthest to the right.]"),
         ("中间是什么？", "[At the center: a dog.]"),
     ],
@@ -121,8 +121,9 @@ def test_a_doubtful_name_is_told_as_one_and_beside_what_was_found() -> None:
         ("Can you read the last line?", '[The last line is "Dead End".]'),
         ("第一行写的是什么？", '[The first line is "Live Music".]'),
         ("What does the third line say?", "[There is no third line.]"),
-        ("What text is in the image?", '[All that is written: "Live Music" / "Dead End".]'),
+        ("What text is in the image?", '[All that is written: "Live Music / Dead End".]'),
         ("What does the sign mean?", ""),
+        ("Is there a cat? Answer in a word or two.", "[No, no cat was found.]"),
     ],
 )
 def test_text_is_asked_for_its_words_and_lines(question: str, told: str) -> None:
@@ -145,7 +146,7 @@ def test_a_name_that_stands_alone_in_the_note_of_the_picture_is_not_told_twice()
 
 
 def test_a_later_question_is_about_the_last_picture() -> None:
-    assert asked_about("And is there a dog?", [PHOTO, DRAWING], ()) == "[There is no dog.]"
+    assert asked_about("And is there a dog?", [PHOTO, DRAWING], ()) == "[No, there is no dog.]"
 
 
 def test_talk_that_is_not_about_the_picture_is_left_alone() -> None:

@@ -95,6 +95,14 @@ def test_the_network_computes_what_the_published_one_does(network: EfficientNetL
         torch.testing.assert_close(network(images_BCHW), reference_logits(random_checkpoint(), images_BCHW), rtol=1e-3, atol=1e-3)
 
 
+def test_fused_steps_give_the_numbers_of_single_ones(network: EfficientNetLite) -> None:
+    images_BCHW = torch.randn(1, 3, 75, 60, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        fused = network.grids(images_BCHW)
+    for fused_BCHW, single_BCHW in zip(fused, network.grids(images_BCHW), strict=True):  # gradients are on
+        torch.testing.assert_close(fused_BCHW, single_BCHW, rtol=1e-4, atol=1e-4)
+
+
 def test_sizes_are_read_off_the_checkpoint(network: EfficientNetLite) -> None:
     assert network.resolution_px == 224
     with torch.inference_mode():

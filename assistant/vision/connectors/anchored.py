@@ -13,6 +13,7 @@ from assistant.vision.connectors.anchored_grid import AnchoredGrid
 from assistant.vision.connectors.concepts import ConceptTokens
 from assistant.vision.connectors.regions import RegionTokens
 from assistant.vision.encoder import FeatureEncoder, Features
+from assistant.vision.kinds import SHAPES
 
 
 class Anchored(nn.Module):
@@ -25,6 +26,7 @@ class Anchored(nn.Module):
         *,
         start: str = "The picture shows a",
         end: str = ".\n",
+        name_drawings: bool = True,
         temperature: float = 0.7,
         regions_start: str = "In the background:",
         most_regions: int = 8,
@@ -40,6 +42,8 @@ class Anchored(nn.Module):
             words: Of the language model.
             start: Words before what the encoder names. The article keeps photos from being misnamed.
             end: Words after it.
+            name_drawings: Also say what the encoder names where plain shapes were found: it knows photos, and an untrained
+                language model believes it ("a digital clock").
             temperature: See `ConceptTokens`.
             regions_start: Words before the regions.
             most_regions: See `RegionTokens`.
@@ -59,6 +63,7 @@ class Anchored(nn.Module):
         self.grid_frame = Frame(words, start=grid_start, end="\n") if grid_side else None
         self.concepts = ConceptTokens(encoder.names, words, temperature=temperature)
         self.frame = Frame(words, start=start, end=end)
+        self._name_drawings = name_drawings
         self.line_break_ND = nn.Parameter(words("\n").clone())
 
     def forward(self, features: Features) -> list[Tensor]:
@@ -70,6 +75,12 @@ class Anchored(nn.Module):
         pictures = []
         for i, (named_ND, cells_ND) in enumerate(zip(named, cells, strict=True)):
             found_ND = self.regions(features.regions[i]) if features.regions else named_ND[:0]
+            named_ND = named_ND if self.names(features, i) else named_ND[:0]
             parts = [found_ND, self.line_break_ND] if len(found_ND) else []
             pictures.append(torch.cat([*parts, *([] if cells_ND is None else [cells_ND]), named_ND]))
         return pictures
+
+    def names(self, features: Features, picture: int) -> bool:
+        """Whether a picture's tokens end with what the encoder names."""
+        regions = features.regions[picture] if features.regions else ()
+        return self._name_drawings or not any(region.name in SHAPES for region in regions)

@@ -18,6 +18,7 @@ from assistant.vision.connectors.anchored import Anchored
 from assistant.vision.encoder_efficientnet import EfficientNetEncoder
 from assistant.vision.image import decode_image
 from assistant.vision.projector import PictureProjector
+from assistant.vision.token_parts import parts_of
 from tests.vision.tiny_vision import TinyEncoder, TinyWords, noise
 
 PHOTO = Path(assistant.__file__).parent.parent / "data" / "photo.jpg"
@@ -32,6 +33,19 @@ def test_untrained_tokens_are_a_sentence_of_the_models_own_words() -> None:
     torch.testing.assert_close(tokens_ND, expected)
     (without,) = Anchored(TinyEncoder(), words)(replace(sure, regions=((),)))
     torch.testing.assert_close(without, words("The picture shows a great white shark."))
+
+
+def test_a_drawing_is_not_named_by_an_encoder_of_photos_where_that_is_not_wanted() -> None:
+    words = TinyWords()
+    features = TinyEncoder().encode([noise(9, 9)] * 2)
+    shown = replace(features, regions=((Region("star", 0.9, 0, 0, 0.1, 1),), (Region("dog", 0.9, 0, 0, 0.1, 1),)))
+    connector = Anchored(TinyEncoder(), words, regions_start="Found:", name_drawings=False)
+    drawing_ND, photo_ND = connector(shown)
+    torch.testing.assert_close(drawing_ND, torch.cat([words("Found: one thing: a star (left).\n")]))
+    assert len(photo_ND) > len(drawing_ND)
+    for picture, tokens_ND in ((0, drawing_ND), (1, photo_ND)):
+        alone = replace(features, logits_BK=features.logits_BK[picture : picture + 1], regions=shown.regions[picture : picture + 1])
+        assert sum(part.tokens for part in parts_of(connector, alone, len(tokens_ND))) == len(tokens_ND)
 
 
 def test_a_grid_adds_its_cells() -> None:
