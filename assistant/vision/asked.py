@@ -66,7 +66,10 @@ _YES_OR_NO = re.compile(
     r"|\b(?:can|could|do|did|does) (?:you|it|the \w+|this \w+) (?:\w+ )?(?:see|spot|find|notice|show|contain|have)\b|有没有|吗",
     re.IGNORECASE,
 )
-_WHICH = re.compile(r"\b(?:what|where|which|who|how|colou?rs?)\b", re.IGNORECASE)
+_OTHERWISE = re.compile(
+    r"\b(?:what|where|which|who|how|colou?rs?|no|not|without|only|or)\b|n['’]t\b|没(?!有)|(?<!有)没有", re.IGNORECASE
+)
+"""What makes a question one that yes and no alone do not answer."""
 _THINGS = ("thing", "one", "object", "shape", "part")
 """After a colour: an "orange thing" is no fruit."""
 _APART = 0.05
@@ -115,11 +118,17 @@ def is_a(name: str, thing: str) -> bool:
 
 
 def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
-    facts = [fact for one in asked if (fact := _fact(one, evidence))]
+    found = [(answer, fact) for answer, fact in (_fact(one, evidence) for one in asked) if fact]
+    facts = [fact for _, fact in found]
     if said := read_for(question, evidence.text_lines, whole=not evidence.read_later):
         return said  # words in a sign name no thing that is there
-    if len(asked) == len(facts) == 1 and _YES_OR_NO.search(question) and not _WHICH.search(question):
-        facts = [_yes_or_no(facts[0])]
+    if (
+        len(asked) == len(found) == 1
+        and found[0][0] is not None
+        and _YES_OR_NO.search(question)
+        and not _OTHERWISE.search(question)
+    ):
+        facts = [f"{'Yes' if found[0][0] else 'No'}, {facts[0][0].lower()}{facts[0][1:]}"]  # a small model may deny a note
     if somewhere := [] if asked else [*_outermost(question, evidence), *_at_place(question, evidence)]:
         facts += somewhere[:1]
     elif not asked and ((describing := bool(_DESCRIBING.search(question))) or _NAMING.search(question)):
@@ -134,30 +143,25 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     return " ".join(facts)
 
 
-def _yes_or_no(fact: str) -> str:
-    """A fact about the only thing asked for, as an answer; a small model may say yes to what a note denies."""
-    denied = fact.startswith(("There is no ", "No "))
-    return fact if "probably" in fact else f"{'No' if denied else 'Yes'}, {fact[0].lower()}{fact[1:]}"
-
-
-def _fact(asked: _Asked, evidence: Evidence) -> str:
+def _fact(asked: _Asked, evidence: Evidence) -> tuple[bool | None, str]:
+    """Whether a thing is there, None where nobody can say, and what is to be told of it, which may be nothing."""
     if regions := [region for region in evidence.regions if asked.fits(region)]:
         if len(regions) == 1 and not asked.name:
-            return f"The {asked} is {_a(regions[0].name)}."
-        return _seen(str(asked), [_where(region, asked) for region in regions])
+            return True, f"The {asked} is {_a(regions[0].name)}."
+        return True, _seen(str(asked), [_where(region, asked) for region in regions])
     # who looked at a drawing saw all of it; in a photo a detector overlooks some
     none = f"There is no {asked}." if _is_drawing(evidence) else f"No {asked} was found."
     if not asked.name:
-        return none if _is_drawing(evidence) else ""
+        return (False, none) if _is_drawing(evidence) else (None, "")
     if others := [region for region in evidence.regions if asked.colour and is_a(region.name, asked.name)]:
-        return f"{none} {_seen(asked.name, [_where(region, _Asked(asked.name, '')) for region in others])}"
+        return False, f"{none} {_seen(asked.name, [_where(region, _Asked(asked.name, '')) for region in others])}"
     if labels := [label for label in evidence.labels if is_a(label.name, asked.name)]:
-        return f"There is {_sure(labels[0])}."
+        return True if labels[0].confidence >= _NAME_CONFIDENCE else None, f"There is {_sure(labels[0])}."
     if wider := [region for region in evidence.regions if region.name in broader(asked.name)]:
-        return _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
+        return None, _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
     if any(is_a(label.name, asked.name) for label in evidence.glimpses):
-        return f"There is probably one {asked}, not seen clearly."
-    return none if _can_be_denied(asked.name, evidence) else ""
+        return None, f"There is probably one {asked}, not seen clearly."
+    return (False, none) if _can_be_denied(asked.name, evidence) else (None, "")
 
 
 def _overview(evidence: Evidence, describing: bool) -> Iterator[str]:
@@ -279,7 +283,9 @@ def _names(question: str) -> tuple[str, ...]:
 
 
 def _is_drawing(evidence: Evidence) -> bool:
-    return any(region.name in SHAPES for region in evidence.regions)
+    """Shapes, and nothing that an encoder of photos is sure of: in two of 291 photos some edge made a rectangle."""
+    sure = bool(evidence.labels) and evidence.labels[0].confidence >= _NAME_CONFIDENCE
+    return not sure and any(region.name in SHAPES for region in evidence.regions)
 
 
 def _can_be_denied(name: str, evidence: Evidence) -> bool:

@@ -65,7 +65,9 @@ def test_a_drawing_is_asked_for_colours_shapes_and_where_they_are(question: str,
         ("Is there a dog?", "[Yes, there is one dog: at the center.]"),
         ("Is there an animal in the photo?", "[Yes, there is one animal: at the center.]"),
         ("Is it a golden retriever?", "[Yes, there is a golden retriever (93% sure).]"),
-        ("Do you see a man?", "[Yes, there is one person: at the right.]"),
+        ("Do you see a man?", "[There is one person: at the right.]"),
+        ("Isn't there a dog?", "[There is one dog: at the center.]"),
+        ("Is there a dog or a cat?", "[There is one dog: at the center. No cat was found.]"),
         ("Is there a car?", "[There is probably one car, not seen clearly.]"),
         ("Are there any cats?", "[No, no cat was found.]"),
         ("Is there a hot dog?", "[No, no hot dog was found.]"),
@@ -123,7 +125,7 @@ def test_a_doubtful_name_is_told_as_one_and_beside_what_was_found() -> None:
         ("What does the third line say?", "[There is no third line.]"),
         ("What text is in the image?", '[All that is written: "Live Music / Dead End".]'),
         ("What does the sign mean?", ""),
-        ("Is there a cat? Answer in a word or two.", "[No, no cat was found.]"),
+        ("Is there a cat? Answer in a word or two.", "[No cat was found.]"),
     ],
 )
 def test_text_is_asked_for_its_words_and_lines(question: str, told: str) -> None:
@@ -136,6 +138,12 @@ def test_text_that_nobody_waited_for_is_not_denied() -> None:
     assert asked_about('Does it say "Welcome"?', [unread], (1,)) == asked_about("What does it say?", [unread], (1,)) == ""
     read = replace(unread, text_lines=("Welcome",))
     assert asked_about('Does it say "Welcome"?', [read], (1,)) == '["Welcome" is written there.]'
+
+
+def test_a_photo_with_an_edge_like_a_rectangle_is_no_drawing() -> None:
+    dial = Evidence(640, 480, labels=(Label("sundial", 0.6),), regions=(Region("rectangle", 0.8, 0, 0, 1, 1),))
+    assert asked_about("What is this?", [dial], (1,)) == "[The main thing is most likely a sundial.]"
+    assert asked_about("Is there a dog?", [dial], (1,)) == "[No, no dog was found.]"
 
 
 def test_a_name_that_stands_alone_in_the_note_of_the_picture_is_not_told_twice() -> None:

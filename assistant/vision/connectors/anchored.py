@@ -15,6 +15,9 @@ from assistant.vision.connectors.regions import RegionTokens
 from assistant.vision.encoder import FeatureEncoder, Features
 from assistant.vision.kinds import SHAPES
 
+_SURE = 0.5
+"""Of 60 drawings one got a name so sure, and both photos of 291 in which a shape was found."""
+
 
 class Anchored(nn.Module):
     """What a detector found, the cells of a grid if there is one, and last what the encoder names."""
@@ -42,8 +45,8 @@ class Anchored(nn.Module):
             words: Of the language model.
             start: Words before what the encoder names. The article keeps photos from being misnamed.
             end: Words after it.
-            name_drawings: Also say what the encoder names where plain shapes were found: it knows photos, and an untrained
-                language model believes it ("a digital clock").
+            name_drawings: Also say what the encoder half believes where plain shapes were found: it knows photos, and an
+                untrained language model takes its word ("a digital clock").
             temperature: See `ConceptTokens`.
             regions_start: Words before the regions.
             most_regions: See `RegionTokens`.
@@ -82,5 +85,7 @@ class Anchored(nn.Module):
 
     def names(self, features: Features, picture: int) -> bool:
         """Whether a picture's tokens end with what the encoder names."""
-        regions = features.regions[picture] if features.regions else ()
-        return self._name_drawings or not any(region.name in SHAPES for region in regions)
+        if self._name_drawings or not features.regions:
+            return True
+        drawn = any(region.name in SHAPES for region in features.regions[picture])
+        return not drawn or features.logits_BK[picture].softmax(dim=0).max().item() >= _SURE

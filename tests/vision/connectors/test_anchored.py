@@ -38,7 +38,10 @@ def test_untrained_tokens_are_a_sentence_of_the_models_own_words() -> None:
 def test_a_drawing_is_not_named_by_an_encoder_of_photos_where_that_is_not_wanted() -> None:
     words = TinyWords()
     features = TinyEncoder().encode([noise(9, 9)] * 2)
-    shown = replace(features, regions=((Region("star", 0.9, 0, 0, 0.1, 1),), (Region("dog", 0.9, 0, 0, 0.1, 1),)))
+    shapes = (Region("star", 0.9, 0, 0, 0.1, 1),)
+    unsure_K = torch.zeros(4)
+    features = replace(features, logits_BK=torch.stack([unsure_K, unsure_K]))
+    shown = replace(features, regions=(shapes, (Region("dog", 0.9, 0, 0, 0.1, 1),)))
     connector = Anchored(TinyEncoder(), words, regions_start="Found:", name_drawings=False)
     drawing_ND, photo_ND = connector(shown)
     torch.testing.assert_close(drawing_ND, torch.cat([words("Found: one thing: a star (left).\n")]))
@@ -46,6 +49,8 @@ def test_a_drawing_is_not_named_by_an_encoder_of_photos_where_that_is_not_wanted
     for picture, tokens_ND in ((0, drawing_ND), (1, photo_ND)):
         alone = replace(features, logits_BK=features.logits_BK[picture : picture + 1], regions=shown.regions[picture : picture + 1])
         assert sum(part.tokens for part in parts_of(connector, alone, len(tokens_ND))) == len(tokens_ND)
+    sure = replace(alone, logits_BK=torch.tensor([[-90.0, -90, 90, -90]]), regions=(shapes,))
+    assert len(connector(sure)[0]) > len(drawing_ND)
 
 
 def test_a_grid_adds_its_cells() -> None:
