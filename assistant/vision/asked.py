@@ -15,6 +15,7 @@ from importlib import resources
 from assistant.types import Evidence, Label, Region
 from assistant.vision.colour import COLOURS
 from assistant.vision.kinds import SHAPES, broader, in_english, is_known, plain
+from assistant.vision.layout import at_place, beside, outermost, related, with_article
 from assistant.vision.reading import read_for
 
 _SEEING = re.compile(
@@ -38,26 +39,6 @@ _DESCRIBING = re.compile(
     r"|\btell me (?:all )?about (?:it|the|this|my)\b|描述|介绍",
     re.IGNORECASE,
 )
-_PLACE = re.compile(
-    r"\b(?:(?:in|at|on|to|near) the|which|what(?:'s| is)) (?:(?:very|far|extreme) )?(?:"
-    r"(?P<row>top|upper|bottom|lower)(?:[- ]?(?P<column>left|right))?(?: corner| side| edge| half| part| of)?\b(?![- ]most)"
-    r"|(?P<side>left|right)(?:(?:[- ]hand)? side| edge| half| part| corner)?\b(?! of| hand)(?![- ]most)"
-    r"|(?P<middle>middle|cent(?:re|er))\b)"
-    r"|(?P<zh>[左右][上下]|[上下左右](?=面|边|角|方)|中间|中央)",
-    re.IGNORECASE,
-)
-"""What asks for what is in a part of the picture."""
-_FURTHEST = re.compile(
-    r"\b(?:furthest|farthest|most)(?: to)?(?: the| towards the)? (?P<side>left|right|up|top|down|bottom)\b"
-    r"|\b(?P<most>left|right|top|bottom|upper|lower)[- ]?most\b|\b(?P<high>high|low)est\b|\b(?P<size>bigg|larg|small|littl)est\b"
-    r"|最(?P<zh>[左右上下大小])",
-    re.IGNORECASE,
-)
-"""What asks for the one at the edge, or for the biggest."""
-_SIDES = {"up": "top", "upper": "top", "high": "top", "down": "bottom", "lower": "bottom", "low": "bottom"}
-_SIDES |= {"左": "left", "右": "right", "上": "top", "下": "bottom", "bigg": "biggest", "larg": "biggest", "大": "biggest"}
-_SIDES |= {"small": "smallest", "littl": "smallest", "小": "smallest"}
-_TOWARDS = {"left": "furthest to the left", "right": "furthest to the right", "top": "furthest up", "bottom": "furthest down"}
 _NAME_CONFIDENCE, _SURE_CONFIDENCE = 0.5, 0.8
 _POSSESSIVE = re.compile(r"\b\w+['’]s\b")
 """A "woman's hat" asks for no woman."""
@@ -72,9 +53,6 @@ _OTHERWISE = re.compile(
 """What makes a question one that yes and no alone do not answer."""
 _THINGS = ("thing", "one", "object", "shape", "part")
 """After a colour: an "orange thing" is no fruit."""
-_APART = 0.05
-"""Of a picture's side: middles nearer than this are neither left nor right of each other."""
-_BIGGER = 1.3
 _MOST_ASKED, _MOST_TOLD = 4, 6
 
 
@@ -91,7 +69,7 @@ class _Asked:
 
     def fits(self, region: Region) -> bool:
         """Whether a region may be meant."""
-        return (not self.name or is_a(region.name, self.name)) and self.colour in ("", region.colour)
+        return (not self.name or iswith_article(region.name, self.name)) and self.colour in ("", region.colour)
 
 
 def asked_about(question: str, evidence: Sequence[Evidence], numbers: Sequence[int]) -> str:
@@ -112,7 +90,7 @@ def asked_about(question: str, evidence: Sequence[Evidence], numbers: Sequence[i
     return f"[{' '.join(notes)}]" if notes else ""
 
 
-def is_a(name: str, thing: str) -> bool:
+def iswith_article(name: str, thing: str) -> bool:
     """Whether what an expert calls `name` is what a text calls `thing`, which is `plain`."""
     return plain(name) == thing or thing in broader(name)
 
@@ -129,14 +107,20 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
         and not _OTHERWISE.search(question)
     ):
         facts = [f"{'Yes' if found[0][0] else 'No'}, {facts[0][0].lower()}{facts[0][1:]}"]  # a small model may deny a note
-    if somewhere := [] if asked else [*_outermost(question, evidence), *_at_place(question, evidence)]:
-        facts += somewhere[:1]
+    if (
+        somewhere := ""
+        if asked
+        else outermost(question, evidence.regions) or at_place(question, evidence.regions, whole=_is_drawing(evidence))
+    ):
+        facts.append(somewhere)
     elif not asked and ((describing := bool(_DESCRIBING.search(question))) or _NAMING.search(question)):
         facts += _overview(evidence, describing)
     matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
     single = [(one, regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
     if len(single) == 2 and single[0][1] is not single[1][1]:
-        facts += _relation(*single[0], *single[1])
+        facts += related(*[(str(one), region) for one, region in single])
+    elif len(asked) == len(single) == 1 and (neighbour := beside(question, str(asked[0]), single[0][1], evidence.regions)):
+        facts = [neighbour]
     counting = _COUNTING.search(question)
     if counting and _ANYTHING.search(question, counting.end()) and _is_drawing(evidence):
         facts.append(f"There are {len(evidence.regions)} things." if len(evidence.regions) > 1 else "There is one thing.")
@@ -147,19 +131,19 @@ def _fact(asked: _Asked, evidence: Evidence) -> tuple[bool | None, str]:
     """Whether a thing is there, None where nobody can say, and what is to be told of it, which may be nothing."""
     if regions := [region for region in evidence.regions if asked.fits(region)]:
         if len(regions) == 1 and not asked.name:
-            return True, f"The {asked} is {_a(regions[0].name)}."
+            return True, f"The {asked} is {with_article(regions[0].name)}."
         return True, _seen(str(asked), [_where(region, asked) for region in regions])
     # who looked at a drawing saw all of it; in a photo a detector overlooks some
     none = f"There is no {asked}." if _is_drawing(evidence) else f"No {asked} was found."
     if not asked.name:
         return (False, none) if _is_drawing(evidence) else (None, "")
-    if others := [region for region in evidence.regions if asked.colour and is_a(region.name, asked.name)]:
+    if others := [region for region in evidence.regions if asked.colour and iswith_article(region.name, asked.name)]:
         return False, f"{none} {_seen(asked.name, [_where(region, _Asked(asked.name, '')) for region in others])}"
-    if labels := [label for label in evidence.labels if is_a(label.name, asked.name)]:
+    if labels := [label for label in evidence.labels if iswith_article(label.name, asked.name)]:
         return True if labels[0].confidence >= _NAME_CONFIDENCE else None, f"There is {_sure(labels[0])}."
     if wider := [region for region in evidence.regions if region.name in broader(asked.name)]:
         return None, _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
-    if any(is_a(label.name, asked.name) for label in evidence.glimpses):
+    if any(iswith_article(label.name, asked.name) for label in evidence.glimpses):
         return None, f"There is probably one {asked}, not seen clearly."
     return (False, none) if _can_be_denied(asked.name, evidence) else (None, "")
 
@@ -171,51 +155,16 @@ def _overview(evidence: Evidence, describing: bool) -> Iterator[str]:
     """
     best = () if _is_drawing(evidence) else evidence.labels[:1]
     sure = bool(best) and best[0].confidence >= _NAME_CONFIDENCE
-    counts = Counter(region.name for region in evidence.regions if not any(is_a(label.name, plain(region.name)) for label in best))
+    counts = Counter(
+        region.name for region in evidence.regions if not any(iswith_article(label.name, plain(region.name)) for label in best)
+    )
     things = [f"{count} of {name}" if count > 1 else f"one {name}" for name, count in counts.items()]
     if things and (describing or not sure):
         yield f"There {'are' if len(things) > 1 or max(counts.values()) > 1 else 'is'} {', '.join(things)}."
     if evidence.regions or len(evidence.labels) > 1:
         for label in best:
             likely = "is" if label.confidence >= _SURE_CONFIDENCE else "is most likely" if sure else "may be"
-            yield f"The main thing {likely} {_a(label.name)}."
-
-
-def _outermost(question: str, evidence: Evidence) -> Iterator[str]:
-    """Which one is furthest to a side, or the biggest, where that is clear."""
-    found = _FURTHEST.search(question)
-    if not found or len(evidence.regions) < 2:
-        return
-    word = next(word for word in found.groupdict().values() if word).lower()
-    side = _SIDES.get(word, word)
-    best, second = sorted(evidence.regions, key=lambda region: _inset(region, side))[:2]
-    if _inset(second, side) - _inset(best, side) > (0 if side in ("biggest", "smallest") else _APART):
-        yield f"The {best.title} is {_TOWARDS.get(side, f'the {side}')}."
-
-
-def _inset(region: Region, side: str) -> float:
-    (across, down), area = _middle(region), (region.right - region.left) * (region.bottom - region.top)
-    return {"left": across, "right": -across, "top": down, "bottom": -down, "biggest": -area, "smallest": area}[side]
-
-
-def _at_place(question: str, evidence: Evidence) -> Iterator[str]:
-    """What was found in a part of the picture."""
-    found = _PLACE.search(question)
-    if not found:
-        return
-    if found["zh"]:
-        place = " ".join(sorted((_SIDES.get(word, "center") for word in found["zh"][:2]), key=("top", "bottom").__contains__)[::-1])
-        place = "center" if found["zh"][0] == "中" else place
-    else:
-        row = _SIDES.get((found["row"] or "").lower(), (found["row"] or "").lower())
-        place = " ".join(part for part in (row, (found["column"] or found["side"] or "").lower()) if part) or "center"
-    there = [_a(region.title) for region in evidence.regions if region.place == place]
-    if not there and " " not in place and place != "center":  # nothing is in the middle of that side
-        there = [_a(region.title) for region in evidence.regions if place in region.place.split()]
-    if there:
-        yield f"At the {place}: {', '.join(there)}."
-    else:
-        yield f"There is nothing at the {place}." if _is_drawing(evidence) else f"No thing was found at the {place}."
+            yield f"The main thing {likely} {with_article(label.name)}."
 
 
 def _seen(name: str, places: Sequence[str]) -> str:
@@ -230,26 +179,7 @@ def _where(region: Region, asked: _Asked) -> str:
 
 
 def _sure(label: Label) -> str:
-    return f"{_a(label.name)} ({label.confidence:.0%} sure)"
-
-
-def _a(name: str) -> str:
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _relation(one: _Asked, first: Region, other: _Asked, second: Region) -> Iterator[str]:
-    across, down = _middle(first)[0] - _middle(second)[0], _middle(first)[1] - _middle(second)[1]
-    sides = [("to the left of" if across < 0 else "to the right of")] * (abs(across) > _APART)
-    sides += [("above" if down < 0 else "below")] * (abs(down) > _APART)
-    if sides:
-        yield f"The {one} is {' and '.join(sides)} the {other}."
-    sizes = [(region.right - region.left) * (region.bottom - region.top) for region in (first, second)]
-    if max(sizes) > _BIGGER * min(sizes):
-        yield f"The {one if sizes[0] > sizes[1] else other} is bigger."
-
-
-def _middle(region: Region) -> tuple[float, float]:
-    return (region.left + region.right) / 2, (region.top + region.bottom) / 2
+    return f"{with_article(label.name)} ({label.confidence:.0%} sure)"
 
 
 def _asked(question: str) -> Iterator[_Asked]:
