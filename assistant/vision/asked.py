@@ -69,7 +69,7 @@ class _Asked:
 
     def fits(self, region: Region) -> bool:
         """Whether a region may be meant."""
-        return (not self.name or iswith_article(region.name, self.name)) and self.colour in ("", region.colour)
+        return (not self.name or is_a(region.name, self.name)) and self.colour in ("", region.colour)
 
 
 def asked_about(question: str, evidence: Sequence[Evidence], numbers: Sequence[int]) -> str:
@@ -90,41 +90,44 @@ def asked_about(question: str, evidence: Sequence[Evidence], numbers: Sequence[i
     return f"[{' '.join(notes)}]" if notes else ""
 
 
-def iswith_article(name: str, thing: str) -> bool:
+def is_a(name: str, thing: str) -> bool:
     """Whether what an expert calls `name` is what a text calls `thing`, which is `plain`."""
     return plain(name) == thing or thing in broader(name)
 
 
 def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
-    found = [(answer, fact) for answer, fact in (_fact(one, evidence) for one in asked) if fact]
-    facts = [fact for _, fact in found]
     if said := read_for(question, evidence.text_lines, whole=not evidence.read_later):
         return said  # words in a sign name no thing that is there
-    if (
-        len(asked) == len(found) == 1
-        and found[0][0] is not None
-        and _YES_OR_NO.search(question)
-        and not _OTHERWISE.search(question)
-    ):
-        facts = [f"{'Yes' if found[0][0] else 'No'}, {facts[0][0].lower()}{facts[0][1:]}"]  # a small model may deny a note
-    if (
-        somewhere := ""
-        if asked
-        else outermost(question, evidence.regions) or at_place(question, evidence.regions, whole=_is_drawing(evidence))
-    ):
-        facts.append(somewhere)
-    elif not asked and ((describing := bool(_DESCRIBING.search(question))) or _NAMING.search(question)):
-        facts += _overview(evidence, describing)
-    matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
-    single = [(one, regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
-    if len(single) == 2 and single[0][1] is not single[1][1]:
-        facts += related(*[(str(one), region) for one, region in single])
-    elif len(asked) == len(single) == 1 and (neighbour := beside(question, str(asked[0]), single[0][1], evidence.regions)):
-        facts = [neighbour]
+    facts = _of_things(question, asked, evidence) if asked else _of_all(question, evidence)
     counting = _COUNTING.search(question)
     if counting and _ANYTHING.search(question, counting.end()) and _is_drawing(evidence):
         facts.append(f"There are {len(evidence.regions)} things." if len(evidence.regions) > 1 else "There is one thing.")
     return " ".join(facts)
+
+
+def _of_things(question: str, asked: Sequence[_Asked], evidence: Evidence) -> list[str]:
+    found = [(answer, fact) for answer, fact in (_fact(one, evidence) for one in asked) if fact]
+    matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
+    single = [(str(one), regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
+    if len(asked) == len(single) == 1 and (neighbour := beside(question, *single[0], evidence.regions)):
+        return [neighbour]
+    if len(asked) == len(found) == 1 and _YES_OR_NO.search(question) and not _OTHERWISE.search(question):
+        answer, fact = found[0]
+        if answer is not None:  # said first, as a small model may say yes to what a note denies
+            return [f"{'Yes' if answer else 'No'}, {fact[0].lower()}{fact[1:]}"]
+    facts = [fact for _, fact in found]
+    if len(single) == 2 and single[0][1] is not single[1][1]:
+        facts += related(*single)
+    return facts
+
+
+def _of_all(question: str, evidence: Evidence) -> list[str]:
+    """Facts for a question that names no thing."""
+    where = outermost(question, evidence.regions) or at_place(question, evidence.regions, whole=_is_drawing(evidence))
+    describing = bool(_DESCRIBING.search(question))
+    if where or not (describing or _NAMING.search(question)):
+        return [where] if where else []
+    return list(_overview(evidence, describing))
 
 
 def _fact(asked: _Asked, evidence: Evidence) -> tuple[bool | None, str]:
@@ -137,13 +140,13 @@ def _fact(asked: _Asked, evidence: Evidence) -> tuple[bool | None, str]:
     none = f"There is no {asked}." if _is_drawing(evidence) else f"No {asked} was found."
     if not asked.name:
         return (False, none) if _is_drawing(evidence) else (None, "")
-    if others := [region for region in evidence.regions if asked.colour and iswith_article(region.name, asked.name)]:
+    if others := [region for region in evidence.regions if asked.colour and is_a(region.name, asked.name)]:
         return False, f"{none} {_seen(asked.name, [_where(region, _Asked(asked.name, '')) for region in others])}"
-    if labels := [label for label in evidence.labels if iswith_article(label.name, asked.name)]:
+    if labels := [label for label in evidence.labels if is_a(label.name, asked.name)]:
         return True if labels[0].confidence >= _NAME_CONFIDENCE else None, f"There is {_sure(labels[0])}."
     if wider := [region for region in evidence.regions if region.name in broader(asked.name)]:
         return None, _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
-    if any(iswith_article(label.name, asked.name) for label in evidence.glimpses):
+    if any(is_a(label.name, asked.name) for label in evidence.glimpses):
         return None, f"There is probably one {asked}, not seen clearly."
     return (False, none) if _can_be_denied(asked.name, evidence) else (None, "")
 
@@ -155,9 +158,7 @@ def _overview(evidence: Evidence, describing: bool) -> Iterator[str]:
     """
     best = () if _is_drawing(evidence) else evidence.labels[:1]
     sure = bool(best) and best[0].confidence >= _NAME_CONFIDENCE
-    counts = Counter(
-        region.name for region in evidence.regions if not any(iswith_article(label.name, plain(region.name)) for label in best)
-    )
+    counts = Counter(region.name for region in evidence.regions if not any(is_a(label.name, plain(region.name)) for label in best))
     things = [f"{count} of {name}" if count > 1 else f"one {name}" for name, count in counts.items()]
     if things and (describing or not sure):
         yield f"There {'are' if len(things) > 1 or max(counts.values()) > 1 else 'is'} {', '.join(things)}."
