@@ -19,12 +19,13 @@ from assistant.vision.layout import at_place, beside, outermost, related, with_a
 from assistant.vision.reading import read_for
 
 _SEEING = re.compile(
-    r"\b(?:is|are|was|were) there\b|\bhow many\b|\bwhere\b|\bcolou?rs?\b|\b(?:see|seen|visible|shown?|shows|look|looks)\b"
+    r"\b(?:is|are|was|were) there\b|\bhow many\b|\bwhere\b|\bcolou?rs?\b|\b(?:see|seen|visible|shown?|shows|look|looks|smil\w+)\b"
     r"|\b(?:picture|photo|image|pic|it|left|right|above|below|top|bottom|(?:big|larg|small)(?:g?est)|line|written|text)\b"
     r"|图|照片|相片|有没有|几|多少|哪|颜色|看",
     re.IGNORECASE,
 )
 """In words without a picture, what may ask about the last one."""
+_SMILING = re.compile(r"\b(?:smil|laugh|grin)|笑", re.IGNORECASE)
 _COUNTING = re.compile(r"\b(?:how many|count|number of)\b|几|多少", re.IGNORECASE)
 _ANYTHING = re.compile(r"\b(?:things?|objects?|shapes?|items?|figures?)\b|东西|物体|形状", re.IGNORECASE)
 _NAMING = re.compile(
@@ -99,6 +100,9 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
     if said := read_for(question, evidence.text_lines, whole=not evidence.read_later):
         return said  # words in a sign name no thing that is there
     facts = _of_things(question, asked, evidence) if asked else _of_all(question, evidence)
+    if evidence.faces and _SMILING.search(question):
+        smiles = sum("smil" in face.name for face in evidence.faces)
+        facts.append(f"{smiles or 'None'} of {len(evidence.faces)} faces seen smile{'s' * (smiles < 2)}.")
     counting = _COUNTING.search(question)
     if counting and _ANYTHING.search(question, counting.end()) and _is_drawing(evidence):
         facts.append(f"There are {len(evidence.regions)} things." if len(evidence.regions) > 1 else "There is one thing.")

@@ -151,6 +151,14 @@ def test_a_photo_with_an_edge_like_a_rectangle_is_no_drawing() -> None:
     assert asked_about("Is there a dog?", [dial], (1,)) == "[No, no dog was found.]"
 
 
+def test_smiles_are_told_where_faces_were_looked_for() -> None:
+    faces = (Region("smiling face", 0.9, 0, 0, 0.1, 0.1), Region("face", 0.9, 0.5, 0, 0.6, 0.1))
+    group = Evidence(640, 480, faces=faces)
+    assert asked_about("Is anyone smiling?", [group], (1,)) == "[1 of 2 faces seen smiles.]"
+    assert asked_about("Who laughs?", [replace(group, faces=faces[1:])], (1,)) == "[None of 1 faces seen smiles.]"
+    assert asked_about("Is anyone smiling?", [Evidence(640, 480)], (1,)) == ""
+
+
 def test_a_name_that_stands_alone_in_the_note_of_the_picture_is_not_told_twice() -> None:
     alone = Evidence(640, 480, labels=(Label("espresso", 0.97),))
     assert asked_about("What is in the picture?", [alone], (1,)) == ""
