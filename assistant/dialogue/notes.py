@@ -55,7 +55,8 @@ def user_text(
     asked = ""
     if facts is not None and fusion in ("late", "hybrid"):
         now = (replace(item, text_lines=() if item.read_later else _quotable(item)) for item in evidence)
-        asked = facts(text, (*(replace(item, text_lines=_quotable(item)) for item in earlier), *now), numbers)
+        words = "\n".join(line for line in text.splitlines() if not (line.startswith("[") and line.endswith("]")))  # no notes
+        asked = facts(words, (*(replace(item, text_lines=_quotable(item)) for item in earlier), *now), numbers)
     # after the question: before it, a small model answered fewer right
     return "\n".join(part for part in (*notes, text, asked) if part)
 

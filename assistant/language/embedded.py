@@ -32,7 +32,7 @@ from assistant.worker import Worker
 _CHUNK_TOKENS = 128
 _BATCH = 16
 # So few are read as fast together with what follows them: until then weights are unpacked rather than multiplied.
-_FEW_TOKENS = 48
+_FEW_TOKENS = 31
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from importlib import resources
 from assistant.types import Evidence, Label, Region
 from assistant.vision.colour import COLOURS
 from assistant.vision.kinds import SHAPES, broader, in_english, is_known, plain
-from assistant.vision.layout import at_place, beside, outermost, related, with_article
+from assistant.vision.layout import at_place, neighbour, outermost, related, with_article
+from assistant.vision.question import LONGEST, SHOWN, THING, meant, sentences
 from assistant.vision.reading import read_for
 
 _SEEING = re.compile(
@@ -25,7 +26,16 @@ _SEEING = re.compile(
     re.IGNORECASE,
 )
 """In words without a picture, what may ask about the last one."""
-_SMILING = re.compile(r"\b(?:smil|laugh|grin)|笑", re.IGNORECASE)
+_SMILING = re.compile(
+    r"\b(?:is|are|does|do|who|anyone|anybody|someone|everyone|he|she|they)\b.{0,40}\b(?:smil(?:e|es|ing)|laugh(?:s|ing)|grinning)\b"
+    r"|\bhow many\b.{0,20}\bsmil(?:e|es|ing)\b|(?:谁|人|在).{0,6}(?<!玩)笑|(?<!玩)笑[了着]?吗",
+    re.IGNORECASE,
+)
+_OTHER_PICTURE = re.compile(
+    r"\b(?:first|second|third|other|earlier|previous|former|both|all)\b.{0,20}\b(?:picture|photo|image|pic|one)s?\b"
+    r"|\b(?:picture|photo|image) (?:\d|one|two|three)\b|第.张|上一张|前一张|另一张",
+    re.IGNORECASE,
+)
 _COUNTING = re.compile(r"\b(?:how many|count|number of)\b|几|多少", re.IGNORECASE)
 _ANYTHING = re.compile(r"\b(?:things?|objects?|shapes?|items?|figures?)\b|东西|物体|形状", re.IGNORECASE)
 _NAMING = re.compile(
@@ -43,15 +53,13 @@ _DESCRIBING = re.compile(
 _NAME_CONFIDENCE, _SURE_CONFIDENCE = 0.5, 0.8
 _POSSESSIVE = re.compile(r"\b\w+['’]s\b")
 """A "woman's hat" asks for no woman."""
-_YES_OR_NO = re.compile(
-    r"\b(?:is|are|was|were) (?:there|any\w*|it|that|this|these|those)\b"
-    r"|\b(?:can|could|do|did|does) (?:you|it|the \w+|this \w+) (?:\w+ )?(?:see|spot|find|notice|show|contain|have)\b|有没有|吗",
-    re.IGNORECASE,
+_WHETHER = re.compile(
+    r"(?:(?:(?:is|are) there|(?:can|could|do) you (?:also )?(?:see|spot|find|notice)"
+    r"|does (?:it|(?:the|this) (?:picture|photo|image|pic)) (?:show|contain|have)) (?:a |an |any |some |the )?"
+    rf"|is (?:it|this|that) (?:a |an |the )){THING}{SHOWN}"
+    r"|(?:这?张?(?:图片?|照片|画面))?[里中上面]*(?:你?能?看[到见])?有(?:没有)?\s*(?P<zh>[\w ]{1,40}?)\s*吗?"
 )
-_OTHERWISE = re.compile(
-    r"\b(?:what|where|which|who|how|colou?rs?|no|not|without|only|or)\b|n['’]t\b|没(?!有)|(?<!有)没有", re.IGNORECASE
-)
-"""What makes a question one that yes and no alone do not answer."""
+"""Asks whether a thing is there and nothing more."""
 _THINGS = ("thing", "one", "object", "shape", "part")
 """After a colour: an "orange thing" is no fruit."""
 _MOST_ASKED, _MOST_TOLD = 4, 6
@@ -81,7 +89,9 @@ def asked_about(question: str, evidence: Sequence[Evidence], numbers: Sequence[i
         evidence: Of the pictures of the conversation, oldest first.
         numbers: In the conversation, of those that came with the question; without any, it may be about the last one.
     """
-    if not evidence or not (numbers or _SEEING.search(question)):
+    if not evidence or len(question) > LONGEST or not (numbers or _SEEING.search(question)):
+        return ""
+    if not numbers and len(evidence) > 1 and _OTHER_PICTURE.search(question):
         return ""
     asked = tuple(_asked(question))[:_MOST_ASKED]
     told = [_told(question, asked, item) for item in evidence[-(len(numbers) or 1) :]]
@@ -97,12 +107,11 @@ def is_a(name: str, thing: str) -> bool:
 
 
 def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
-    if said := read_for(question, evidence.text_lines, whole=not evidence.read_later):
-        return said  # words in a sign name no thing that is there
+    if read := "" if evidence.read_later and not evidence.text_lines else read_for(question, evidence.text_lines):
+        return read  # the words of a sign name no thing that is there
     facts = _of_things(question, asked, evidence) if asked else _of_all(question, evidence)
     if evidence.faces and _SMILING.search(question):
-        smiles = sum("smil" in face.name for face in evidence.faces)
-        facts.append(f"{smiles or 'None'} of {len(evidence.faces)} faces seen smile{'s' * (smiles < 2)}.")
+        facts.append(_smiles(evidence.faces))
     counting = _COUNTING.search(question)
     if counting and _ANYTHING.search(question, counting.end()) and _is_drawing(evidence):
         facts.append(f"There are {len(evidence.regions)} things." if len(evidence.regions) > 1 else "There is one thing.")
@@ -110,28 +119,45 @@ def _told(question: str, asked: Sequence[_Asked], evidence: Evidence) -> str:
 
 
 def _of_things(question: str, asked: Sequence[_Asked], evidence: Evidence) -> list[str]:
-    found = [(answer, fact) for answer, fact in (_fact(one, evidence) for one in asked) if fact]
     matches = [[region for region in evidence.regions if one.fits(region)] for one in asked]
-    single = [(str(one), regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
-    if len(asked) == len(single) == 1 and (neighbour := beside(question, *single[0], evidence.regions)):
-        return [neighbour]
-    if len(asked) == len(found) == 1 and _YES_OR_NO.search(question) and not _OTHERWISE.search(question):
-        answer, fact = found[0]
-        if answer is not None:  # said first, as a small model may say yes to what a note denies
-            return [f"{'Yes' if answer else 'No'}, {fact[0].lower()}{fact[1:]}"]
+    if len(asked) == 1:
+        name, fitting = str(asked[0]), matches[0]
+        for one in sentences(question):
+            where = outermost(one, evidence.regions, name, fitting)
+            where = where or (neighbour(one, name, fitting[0], evidence.regions) if len(fitting) == 1 else "")
+            if where:
+                return [where]
+    found = [(answer, fact) for answer, fact in (_fact(one, evidence) for one in asked) if fact]
+    if len(asked) == len(found) == 1 and (answer := found[0][0]) is not None and _is_whether(question, asked[0]):
+        fact = found[0][1]  # said first, as a small model may say yes to what a note denies
+        return [f"{'Yes' if answer else 'No'}, {fact[0].lower()}{fact[1:]}"]
     facts = [fact for _, fact in found]
+    single = [(str(one), regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
     if len(single) == 2 and single[0][1] is not single[1][1]:
         facts += related(*single)
     return facts
 
 
+def _is_whether(question: str, asked: _Asked) -> bool:
+    forms = (_WHETHER.fullmatch(one) for one in sentences(question))
+    return any(form and meant(next(word for word in form.groups() if word), str(asked)) for form in forms)
+
+
 def _of_all(question: str, evidence: Evidence) -> list[str]:
     """Facts for a question that names no thing."""
-    where = outermost(question, evidence.regions) or at_place(question, evidence.regions, whole=_is_drawing(evidence))
+    for one in sentences(question):
+        where = outermost(one, evidence.regions) or at_place(one, evidence.regions, whole=_is_drawing(evidence))
+        if where:
+            return [where]
     describing = bool(_DESCRIBING.search(question))
-    if where or not (describing or _NAMING.search(question)):
-        return [where] if where else []
-    return list(_overview(evidence, describing))
+    return list(_overview(evidence, describing)) if describing or _NAMING.search(question) else []
+
+
+def _smiles(faces: Sequence[Region]) -> str:
+    smiles = sum("smil" in face.name for face in faces)
+    if len(faces) == 1:
+        return f"The one face seen {'smiles' if smiles else 'does not smile'}."
+    return f"{smiles or 'None'} of the {len(faces)} faces seen {'smile' if smiles > 1 else 'smiles'}."
 
 
 def _fact(asked: _Asked, evidence: Evidence) -> tuple[bool | None, str]:
@@ -152,6 +178,8 @@ def _fact(asked: _Asked, evidence: Evidence) -> tuple[bool | None, str]:
         return None, _seen(wider[0].name, [_where(region, _Asked(region.name, "")) for region in wider])
     if any(is_a(label.name, asked.name) for label in evidence.glimpses):
         return None, f"There is probably one {asked}, not seen clearly."
+    if evidence.faces and ("person" in broader(asked.name) or asked.name == "person"):
+        return None, ""  # somebody is there
     return (False, none) if _can_be_denied(asked.name, evidence) else (None, "")
 
 

@@ -24,7 +24,7 @@ _STAGE_STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _RESOLUTION_PX = {(16, 320): 224, (21, 320): 240, (21, 352): 260, (24, 384): 280, (30, 448): 300}
 """By number of blocks and width of the last one: lite0 to lite4 (efficientnet_lite_builder.py)."""
 _BATCH_NORM_EPSILON = 1e-3
-_ONEDNN = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+_ONEDNN = all(hasattr(torch.ops.mkldnn, name) for name in ("_convolution_pointwise", "_reorder_convolution_weight"))
 """Whether torch has the operators that its compiler calls."""
 
 
@@ -125,8 +125,8 @@ def normalised(pixels_HWC: NDArray[np.uint8]) -> Tensor:
 class Convolution(nn.Module):
     """A convolution that pads as TensorFlow's "same" does: the odd pixel goes to the right and the bottom.
 
-    Without gradients oneDNN applies ReLU6 as it writes, to weights that it laid out once: the same numbers, and two pictures
-    through lite2 take a seventh less time, one through the detector a third.
+    Its weights stay as they are from the first picture on. Without gradients oneDNN applies ReLU6 as it writes, to weights that it
+    laid out once: the same numbers, and two pictures through lite2 take a seventh less time, one through the detector a third.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], name: str, *, stride: int) -> None:

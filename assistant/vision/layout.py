@@ -7,96 +7,114 @@ from collections.abc import Iterator, Sequence
 from math import hypot
 
 from assistant.types import Region
+from assistant.vision.kinds import plain
+from assistant.vision.question import SHOWN, THING, meant
 
+_WHAT = r"(?:what|who|which|which (?:thing|one|object|shape|item))(?:['’]s| is| are| do you see| can you see| lies| is there)?"
 _PLACE = re.compile(
-    r"\b(?:in|at|on|to|near) the (?:(?:very|far|extreme) )?(?:"
-    r"(?P<row>top|upper|bottom|lower)(?:[- ]?(?P<column>left|right))?(?: corner| side| edge| half| part| of)?\b(?![- ]most)"
-    r"|(?P<side>left|right)(?:(?:[- ]hand)? side| edge| half| part| corner)?\b(?! of| hand)(?![- ]most)"
-    r"|(?P<middle>middle|cent(?:re|er))\b)"
-    r"|(?P<zh>[左右][上下]|[上下左右](?=面|边|角|方)|中间|中央)",
-    re.IGNORECASE,
+    rf"(?:{_WHAT}|what you see|is there (?:anything|something)) (?:in|at|on|to|near) the (?:very )?"
+    r"(?:(?P<row>top|upper|bottom|lower)(?:[- ](?P<column>left|right))?"
+    r"|(?P<side>left|right)(?:-hand| hand(?= (?:side|corner|edge|half|part)))?|middle|cent(?:re|er))"
+    rf"(?: corner| side| edge| half| part)?{SHOWN}"
+    r"|(?:图片?|照片|画面)?[的里中上]*(?P<zh>[左右][上下]|[上下左右](?=[面边角方部])|中间|中央)[面边角方部]?[是有](?:什么|谁|哪个)(?:东西)?"
 )
-"""What asks for what is in a part of the picture."""
+"""Asks for what is in a part of the picture."""
 _FURTHEST = re.compile(
-    r"\b(?:furthest|farthest|most)(?: to)?(?: the| towards the)? (?P<side>left|right|up|top|down|bottom)\b"
-    r"|\b(?P<most>left|right|top|bottom|upper|lower)[- ]?most\b|\b(?P<high>high|low)est\b|\b(?P<size>bigg|larg|small|littl)est\b"
-    r"|最(?P<zh>[左右上下大小])",
-    re.IGNORECASE,
+    r"(?:what|which|who)(?:['’]s| is)?(?: the)?(?: (?P<noun>[\w -]{1,30}?))??(?: is| lies| do you see| you see| that is)?(?: the)?"
+    r" (?:(?:furthest|farthest)(?: to)?(?: the)? (?P<side>left|right|up|top|down|bottom)"
+    r"|(?P<most>left|right|top|bottom|upper|lower)[- ]?most|(?P<high>high|low)est|(?P<size>bigg|larg|small|littl)est)"
+    rf"(?: (?P<after>[\w -]{{1,30}}?))??(?: is)?(?: (?:you|do you|can you) see)?{SHOWN}"
+    r"|(?:图片?|照片|画面)?[的里中上]*最(?P<zh>[左右上下](?=[边面方])|[大小])[边面方]?(?:的)?\s*(?:东西|物体|形状)?是(?:什么|谁|哪个)"
 )
-"""What asks for the one at the edge, or for the biggest."""
-_BESIDE = re.compile(
-    r"\b(?:what|which|who)\b.*?\b(?P<direction>left of|right of|above|over|below|under|underneath)\b"
-    r"|(?P<zh>[左右上下])[边面方](?:的|是|有).*(?:什么|哪)",
-    re.IGNORECASE,
+"""Asks for the one at the edge, or for the biggest."""
+_NEIGHBOUR = re.compile(
+    rf"{_WHAT} (?P<direction>(?:to the )?(?:left|right) of|above|over|below|beneath|under|underneath)"
+    rf" (?:the|a|an|my|that|this) {THING}{SHOWN}"
+    r"|(?P<zh_thing>[\w ]{1,40}?)\s*(?P<zh>[左右上下])[边面方][是有](?:什么|谁|哪个)(?:东西)?"
 )
-"""What asks for the neighbour of a thing."""
-_SIDES = {"up": "top", "upper": "top", "high": "top", "down": "bottom", "lower": "bottom", "low": "bottom"}
-_SIDES |= {"左": "left", "右": "right", "上": "top", "下": "bottom", "bigg": "biggest", "larg": "biggest", "大": "biggest"}
-_SIDES |= {"small": "smallest", "littl": "smallest", "小": "smallest"}
-_SIDES |= {"left of": "left", "right of": "right", "above": "top", "over": "top"}
-_SIDES |= dict.fromkeys(("below", "under", "underneath"), "bottom")
+"""Asks for what is beside a thing."""
+_ANYTHING = frozenset(("", "thing", "one", "object", "shape", "item", "figure"))
+_SIDES = {
+    **{"up": "top", "upper": "top", "high": "top", "above": "top", "over": "top", "上": "top"},
+    **{"down": "bottom", "lower": "bottom", "low": "bottom", "below": "bottom", "beneath": "bottom", "下": "bottom"},
+    **{"under": "bottom", "underneath": "bottom", "左": "left", "右": "right"},
+    **{"bigg": "biggest", "larg": "biggest", "大": "biggest", "small": "smallest", "littl": "smallest", "小": "smallest"},
+}
 _TOWARDS = {"left": "furthest to the left", "right": "furthest to the right", "top": "furthest up", "bottom": "furthest down"}
 _OF = {"left": "to the left of", "right": "to the right of", "top": "above", "bottom": "below"}
 _APART = 0.05
 """Of a picture's side: middles nearer than this are neither left nor right of each other."""
 _BIGGER = 1.3
+_MOST_TOLD = 6
+_VOWEL = re.compile(r"(?!one\b)(?:[aio]|e(?!u)|u(?!ni|sb)|hour)", re.IGNORECASE)
 
 
 def at_place(question: str, regions: Sequence[Region], *, whole: bool) -> str:
-    """What was found in the part of the picture that a question asks for; "" where it asks for none.
+    """What was found in the part of the picture that a question asks for; "" where it asks for none, or something reaches into it.
 
     Args:
-        question: The user's words.
+        question: One of `sentences`.
         regions: Of the picture.
         whole: Whether there is nothing else in it.
     """
-    found = _PLACE.search(question)
+    found = _PLACE.fullmatch(question)
     if not found:
         return ""
     if found["zh"]:
         sides = {_SIDES.get(character, "") for character in found["zh"]}
         row, column = next(iter(sides & {"top", "bottom"}), ""), next(iter(sides & {"left", "right"}), "")
     else:
-        row, column = (found["row"] or "").lower(), (found["column"] or found["side"] or "").lower()
+        row, column = found["row"] or "", found["column"] or found["side"] or ""
     place = f"{_SIDES.get(row, row)} {column}".strip() or "center"
-    there = [region for region in regions if region.place == place]
-    if not there and " " not in place:  # nothing is in the middle of that side
-        there = [region for region in regions if place in region.place.split()]
+    there = [one for one in regions if (place == one.place if " " in place or place == "center" else place in one.place.split())]
     if there:
-        return f"At the {place}: {', '.join(with_article(region.title) for region in there)}."
+        return f"At the {place}: {', '.join(with_article(one.title) for one in there[:_MOST_TOLD])}."
+    if not regions or any(_reaches(one, place) for one in regions):
+        return ""
     return f"There is nothing at the {place}." if whole else f"No thing was found at the {place}."
 
 
-def outermost(question: str, regions: Sequence[Region]) -> str:
-    """Which one is furthest to a side, or the biggest; "" where a question asks for none or two are about as far."""
-    found = _FURTHEST.search(question)
-    if not found or len(regions) < 2:
+def outermost(question: str, regions: Sequence[Region], thing: str = "", fitting: Sequence[Region] = ()) -> str:
+    """Which one is furthest to a side, or the biggest; "" where a question asks for none or two are about as far.
+
+    Args:
+        question: One of `sentences`.
+        regions: Of the picture.
+        thing: The one kind of thing that the question names.
+        fitting: The regions that are such.
+    """
+    found = _FURTHEST.fullmatch(question)
+    if not found:
         return ""
-    word = next(word for word in found.groupdict().values() if word).lower()
+    noun = plain(" ".join(found[part] or "" for part in ("noun", "after")))
+    among = regions if noun in _ANYTHING else fitting if thing and meant(noun, thing) else ()
+    if len(among) < 2:
+        return ""
+    word = next(found[part] for part in ("side", "most", "high", "size", "zh") if found[part])
     side = _SIDES.get(word, word)
     if side in _TOWARDS:
-        best, second = sorted(regions, key=lambda region: _inset(region, side))[:2]
+        best, second = sorted(among, key=lambda region: _inset(region, side))[:2]
         clear = _inset(second, side) - _inset(best, side) > _APART
     else:
-        best, second = sorted(regions, key=_area, reverse=side == "biggest")[:2]
+        best, second = sorted(among, key=_area, reverse=side == "biggest")[:2]
         clear = max(_area(best), _area(second)) > _BIGGER * min(_area(best), _area(second))
     return f"The {best.title} is {_TOWARDS.get(side, f'the {side}')}." if clear else ""
 
 
-def beside(question: str, name: str, region: Region, regions: Sequence[Region]) -> str:
-    """The nearest thing on the side of another that a question asks for; "" where it asks for none or there is none.
+def neighbour(question: str, name: str, region: Region, regions: Sequence[Region]) -> str:
+    """The nearest thing on the side of another that a question asks for; "" where it asks for none.
 
     Args:
-        question: The user's words.
+        question: One of `sentences`.
         name: What it calls the other thing.
         region: The other thing.
         regions: Of the picture.
     """
-    found = _BESIDE.search(question)
-    if not found:
+    found = _NEIGHBOUR.fullmatch(question)
+    if not found or not meant(found["thing"] or found["zh_thing"], name):
         return ""
-    word = (found["direction"] or found["zh"]).lower()
-    side = _SIDES[word]
+    word = found["zh"] or found["direction"].removeprefix("to the ").removesuffix(" of")
+    side = _SIDES.get(word, word)
     there = [one for one in regions if _inset(region, side) - _inset(one, side) > _APART]
     if not there:
         return f"No thing was found {_OF[side]} the {name}."
@@ -119,7 +137,15 @@ def related(one: tuple[str, Region], other: tuple[str, Region]) -> Iterator[str]
 
 def with_article(name: str) -> str:
     """A name with "a" or "an"."""
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"{'an' if _VOWEL.match(name) else 'a'} {name}"
+
+
+def _reaches(region: Region, place: str) -> bool:
+    """Whether a box covers some of a part of the picture without having its middle there."""
+    row, column = (next((side for side in place.split() if side in sides), "") for sides in (("top", "bottom"), ("left", "right")))
+    across = {"left": (0.0, 0.38), "right": (0.62, 1.0)}.get(column, (0.38, 0.62) if place == "center" else (0.0, 1.0))
+    down = {"top": (0.0, 0.38), "bottom": (0.62, 1.0)}.get(row, (0.38, 0.62) if place == "center" else (0.0, 1.0))
+    return region.left < across[1] and region.right > across[0] and region.top < down[1] and region.bottom > down[0]
 
 
 def _inset(region: Region, side: str) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from assistant.vision.question import LONGEST, SHOWN, sentences
+
 _UNDERSTOOD = re.compile(
     r"\b(?:the|this|that|these|those|what|which|where|who|how|why|is|are|there|do|does|can|you|your|tell|describe)\b"
     r"|[\u4e00-\u9fff]",
@@ -28,42 +30,55 @@ def asks_to_read(question: str) -> bool:
 
 
 _MOST_LINES, _MOST_CHARACTERS = 8, 240
-_QUOTED = re.compile(r"[\"“”„«»「『](.+?)[\"“”„«»」』]")
-_WRITTEN = re.compile(r"\b(?:say|says|said|read|reads|text|words?|written|writing|writ|spell)\b|[读念写字]", re.IGNORECASE)
-_MANNER = re.compile(
-    r"\b(?:in|with|use|using) (?:a|an|one|two|three|few|\d+)(?: or \w+| short| single)? words?(?: or \w+)?", re.IGNORECASE
+_IT = r"(?:it|this|that|(?:the|this|that) (?:\w+ ){0,2}?\w+)"
+_ALL = re.compile(
+    rf"what does {_IT} (?:say|read){SHOWN}|what(?:['’]s| is) (?:written|printed|the text)(?: (?:on|in) {_IT})?{SHOWN}"
+    rf"|(?:what|which) (?:text|words?|writing) (?:is|are|do you see|can you (?:see|read))(?: there)?{SHOWN}"
+    rf"|(?:can you |could you )?read (?:it|this|that|me this|the (?:text|sign|words?|label|writing))(?: to me| aloud| out)?{SHOWN}"
+    r"|.{0,8}(?:写|印)[的着了\s]*(?:是)?(?:什么|啥)字?|.{0,6}(?:是|有)什么字|(?:读|念)一?下.{0,6}"
 )
-"""How to answer, not what about."""
-_OTHER_TEXT = re.compile(r"\b(?:translat|mean|language|summar|about)", re.IGNORECASE)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)}|last) line\b|第([一二三四五六])行", re.IGNORECASE)
-_LETTERS = re.compile(r"[\W_]+")
+_LINE = re.compile(
+    r"(?:(?:what|which words) (?:does|is|are) (?:written |printed )?(?:in |on )?|(?:(?:can|could) you )?read (?:me )?)"
+    rf"the (?P<name>{'|'.join(_ORDINALS)}|last) line(?: say| read)?{SHOWN}"
+    r"|.{0,6}第(?P<zh>[一二三四五六])行.{0,3}(?:写|是|说).{0,4}(?:什么|啥)字?|(?:读|念)一?下第(?P<read_zh>[一二三四五六])行"
+)
+_WHETHER = re.compile(
+    rf"(?:does {_IT} (?:say|read)|can you (?:read|see)|do you (?:read|see)) \x00(?: anywhere| somewhere)?{SHOWN}"
+    rf"|is \x00 (?:written|printed|there){SHOWN}(?: anywhere)?|.{{0,8}}(?:有没有|有|写着|是不是)\x00.{{0,4}}"
+)
+_QUOTED = re.compile(r"[\"“”„«»「『]([^\"“”„«»「『」』\n]{1,80})[\"“”„«»」』]")
+_WORD = re.compile(r"\w+")
 
 
-def read_for(question: str, lines: Sequence[str], *, whole: bool) -> str:
-    """What was read that a question asks for; "" where it does not, or where one short line in the picture's note says it all.
+def read_for(question: str, lines: Sequence[str]) -> str:
+    """What was read that a question asks for; "" where it asks for nothing of the kind.
+
+    The words of the question are not repeated: they are the user's, and what an expert says is trusted.
 
     Args:
         question: The user's words.
         lines: Of the text in the picture, such that they can be quoted.
-        whole: Whether the picture was read: then what is not among the lines is not written there.
     """
-    if not _WRITTEN.search(_MANNER.sub("", question)) or not (whole or lines):
+    quoted = _QUOTED.findall(question) if len(question) <= LONGEST else []
+    asked = sentences(_QUOTED.sub("\x00", question))
+    if len(quoted) == 1 and any(_WHETHER.fullmatch(one) for one in asked):
+        words, read = _words(quoted[0]), _words(" ".join(lines))
+        there = any(read[i : i + len(words)] == words for i in range(len(read) - len(words) + 1))
+        return ("Yes, that is written there." if there else "No, that was not read there.") if words else ""
+    if quoted:
         return ""
-    if quoted := _QUOTED.search(question):
-        words = _letters(quoted[1])
-        found = bool(words) and words in _letters(" ".join(lines))
-        return f'"{quoted[1]}" is written there.' if found else f'"{quoted[1]}" is not written there.'
-    if not lines:
-        return "No text was found."
-    if ordinal := _ORDINAL.search(question):
-        name = ordinal[1].lower() if ordinal[1] else _ORDINALS["一二三四五六".index(ordinal[2])]
+    if ordinal := next((found for one in asked if (found := _LINE.fullmatch(one))), None):
+        name = ordinal["name"] or _ORDINALS["一二三四五六".index(ordinal["zh"] or ordinal["read_zh"])]
         place = -1 if name == "last" else _ORDINALS.index(name)
-        return f'The {name} line is "{lines[place]}".' if place < len(lines) else f"There is no {name} line."
+        return f'The {name} line is "{lines[place]}".' if place < len(lines) and lines else f"No {name} line was read."
+    if not any(_ALL.fullmatch(one) for one in asked):
+        return ""
     every = " / ".join(lines[:_MOST_LINES])
-    told = 1 < len(lines) <= _MOST_LINES and len(every) <= _MOST_CHARACTERS and not _OTHER_TEXT.search(question)
-    return f'All that is written: "{every}".' if told else ""  # quoted line by line a small model repeats the first
+    if len(lines) < 2 or len(lines) > _MOST_LINES or len(every) > _MOST_CHARACTERS:  # the note of the picture has it
+        return "" if lines else "No text was read."
+    return f'All that is written: "{every}".'  # quoted line by line a small model repeats the first
 
 
-def _letters(text: str) -> str:
-    return _LETTERS.sub("", text).casefold()
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
