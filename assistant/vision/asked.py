@@ -15,7 +15,7 @@ from importlib import resources
 from assistant.types import Evidence, Label, Region
 from assistant.vision.colour import COLOURS
 from assistant.vision.kinds import SHAPES, broader, in_english, is_known, plain
-from assistant.vision.layout import at_place, neighbour, outermost, related, with_article
+from assistant.vision.layout import at_place, is_on_side, neighbour, outermost, related, with_article
 from assistant.vision.question import LONGEST, SHOWN, THING, meant, sentences
 from assistant.vision.reading import read_for
 
@@ -134,7 +134,8 @@ def _of_things(question: str, asked: Sequence[_Asked], evidence: Evidence) -> li
     facts = [fact for _, fact in found]
     single = [(str(one), regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
     if len(single) == 2 and single[0][1] is not single[1][1]:
-        facts += related(*single)
+        answers = [answer for one in sentences(question) if (answer := is_on_side(one, *single))]
+        return answers[:1] or [*facts, *related(*single)]
     return facts
 
 

@@ -33,6 +33,12 @@ _NEIGHBOUR = re.compile(
     r"|(?P<zh_thing>[\w ]{1,40}?)\s*(?P<zh>[左右上下])[边面方][是有](?:什么|谁|哪个)(?:东西)?"
 )
 """Asks for what is beside a thing."""
+_SIDE_OF = re.compile(
+    r"(?:(?:is|would you say|is it true that|can you check whether|check whether) )?the (?P<thing>[\w'’ -]{1,40}?) (?:is )?"
+    r"(?P<direction>(?:to the )?(?:left|right) of|above|over|below|beneath|under|underneath)"
+    rf" the (?P<other>[\w'’ -]{{1,40}}?)(?:, right)?{SHOWN}"
+)
+"""Asks whether one thing is on a side of another."""
 _ANYTHING = frozenset(("", "thing", "one", "object", "shape", "item", "figure"))
 _SIDES = {
     **{"up": "top", "upper": "top", "high": "top", "above": "top", "over": "top", "上": "top"},
@@ -113,13 +119,30 @@ def neighbour(question: str, name: str, region: Region, regions: Sequence[Region
     found = _NEIGHBOUR.fullmatch(question)
     if not found or not meant(found["thing"] or found["zh_thing"], name):
         return ""
-    word = found["zh"] or found["direction"].removeprefix("to the ").removesuffix(" of")
-    side = _SIDES.get(word, word)
+    side = _side(found["zh"] or found["direction"])
     there = [one for one in regions if _inset(region, side) - _inset(one, side) > _APART]
     if not there:
         return f"No thing was found {_OF[side]} the {name}."
     nearest = min(there, key=lambda one: hypot(*(a - b for a, b in zip(_middle(one), _middle(region), strict=True))))
     return f"{_OF[side].capitalize()} the {name}: {with_article(nearest.title)}."
+
+
+def is_on_side(question: str, one: tuple[str, Region], other: tuple[str, Region]) -> str:
+    """Whether one of two things is on the side of the other that a question asks about; "" where it asks for no such thing or it
+    is not clear.
+
+    Args:
+        question: One of `sentences`.
+        one: What the question calls the first, and where it is.
+        other: The second.
+    """
+    found = _SIDE_OF.fullmatch(question)
+    if not found or not meant(found["thing"], one[0]) or not meant(found["other"], other[0]):
+        return ""
+    side = _side(found["direction"])
+    further = _inset(other[1], side) - _inset(one[1], side)
+    answers = f"the {one[0]} is {{}}{_OF[side]} the {other[0]}."
+    return f"Yes, {answers.format('')}" if further > _APART else f"No, {answers.format('not ')}" if further < -_APART else ""
 
 
 def related(one: tuple[str, Region], other: tuple[str, Region]) -> Iterator[str]:
@@ -146,6 +169,11 @@ def _reaches(region: Region, place: str) -> bool:
     across = {"left": (0.0, 0.38), "right": (0.62, 1.0)}.get(column, (0.38, 0.62) if place == "center" else (0.0, 1.0))
     down = {"top": (0.0, 0.38), "bottom": (0.62, 1.0)}.get(row, (0.38, 0.62) if place == "center" else (0.0, 1.0))
     return region.left < across[1] and region.right > across[0] and region.top < down[1] and region.bottom > down[0]
+
+
+def _side(direction: str) -> str:
+    word = direction.removeprefix("to the ").removesuffix(" of")
+    return _SIDES.get(word, word)
 
 
 def _inset(region: Region, side: str) -> float:

@@ -53,9 +53,14 @@ PHOTO = Evidence(
         ("Which circle is furthest to the right?", "[The blue circle is furthest to the right.]"),
         ("Which shape is leftmost?", "[The red circle is furthest to the left.]"),
         (
-            "Is the red circle to the left of the blue circle?",
-            "[There is one red circle: at the top left. There is one blue circle: at the top right."
-            " The red circle is to the left of the blue circle.]",
+            "Is the red circle bigger than the square?",
+            "[There is one red circle: at the top left. There is one square: yellow, at the bottom."
+            " The red circle is to the left of and above the square.]",
+        ),
+        ("Is the red circle to the left of the blue circle?", "[Yes, the red circle is to the left of the blue circle.]"),
+        (
+            "Is it true that the blue circle is below the yellow square?",
+            "[No, the blue circle is not below the yellow square.]",
         ),
     ],
 )

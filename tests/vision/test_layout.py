@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assistant.types import Region
-from assistant.vision.layout import at_place, neighbour, outermost, related, with_article
+from assistant.vision.layout import at_place, is_on_side, neighbour, outermost, related, with_article
 
 DOG = Region("dog", 0.9, 0.1, 0.4, 0.3, 0.6)
 CAT = Region("cat", 0.9, 0.12, 0.7, 0.3, 0.9)
@@ -75,6 +75,15 @@ def test_the_neighbour_is_the_nearest_on_that_side() -> None:
     assert neighbour("is it to the left of the dog", "dog", DOG, REGIONS) == ""
     assert neighbour("what is the dog to the left of", "dog", DOG, REGIONS) == ""
     assert neighbour("what is below the stuffed dog", "dog", DOG, REGIONS) == ""
+
+
+def test_a_side_is_confirmed_or_denied_where_it_is_clear() -> None:
+    dog, cat = ("dog", DOG), ("cat", CAT)
+    assert is_on_side("is the dog above the cat", dog, cat) == "Yes, the dog is above the cat."
+    assert is_on_side("the dog is below the cat, right", dog, cat) == "No, the dog is not below the cat."
+    assert is_on_side("is the dog to the left of the cat", dog, cat) == ""
+    assert is_on_side("is the dog as old as the cat", dog, cat) == ""
+    assert is_on_side("is the stuffed dog above the cat", dog, cat) == ""
 
 
 def test_two_things_are_told_apart() -> None:
