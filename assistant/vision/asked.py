@@ -134,7 +134,7 @@ def _of_things(question: str, asked: Sequence[_Asked], evidence: Evidence) -> li
     facts = [fact for _, fact in found]
     single = [(str(one), regions[0]) for one, regions in zip(asked, matches, strict=True) if len(regions) == 1]
     if len(single) == 2 and single[0][1] is not single[1][1]:
-        answers = [answer for one in sentences(question) if (answer := is_on_side(one, *single))]
+        answers = [said for one in sentences(question) if (said := is_on_side(one, *single))]
         return answers[:1] or [*facts, *related(*single)]
     return facts
 
