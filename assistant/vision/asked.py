@@ -40,7 +40,8 @@ _COUNTING = re.compile(r"\b(?:how many|count|number of)\b|几|多少", re.IGNORE
 _ANYTHING = re.compile(r"\b(?:things?|objects?|shapes?|items?|figures?)\b|东西|物体|形状", re.IGNORECASE)
 _NAMING = re.compile(
     r"\bwhat(?:['’]s| is| are) (?:this|that|it|these|those|shown|(?:in|on) (?:the|this|that|my) (?:\w+ )?(?:picture|photo|image))\b"
-    r"|\bwhat (?:do|can) you see\b|\bwhat does (?:it|(?:the|this|that|my) \w+) show\b|\bname (?:it|this|that|what)\b"
+    r"|\bwhat (?:(?:do|can) you|you(?: can)?) see\b|\bwhat does (?:it|(?:the|this|that|my) \w+) show\b"
+    r"|\bname (?:it|this|that|what)\b"
     r"|(?:是|有|看到)(?:了)?什么",
     re.IGNORECASE,
 )
