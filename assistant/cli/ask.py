@@ -188,7 +188,10 @@ def _kind(path: str, video_bytes: int) -> str:
     for kind, suffixes in _KINDS.items():
         if suffix in suffixes:
             return "audio" if kind == "video" and not shows_pictures(existing(path), max_bytes=video_bytes) else kind
-    raise UnsupportedMediaError(f"{path}: cannot tell from its name what it is", hint="name it with --image, --audio or --video")
+    raise UnsupportedMediaError(
+        f"{path}: cannot tell from its name what it is",
+        hint="name it with --image, --audio or --video; pipe a text in: cat FILE | assistant ask …",
+    )
 
 
 def _only(old: str | None, new: str) -> str:

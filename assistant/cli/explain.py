@@ -43,8 +43,15 @@ def explain(turn_id: str, output: str | None, grid: int, as_json: bool, profile:
     click.echo(turn.reply_text)
     if not turn.image_sha256s:
         click.echo("The turn has no picture.")
+    click.echo(f"As {explanation.model} sees it now; give the profile that the reply was made with.")
     for name, fall in explanation.without.items():
-        click.echo(f"without the {name} the log-probability of the reply falls by {fall:.1f}")
+        less = "less" if fall >= 0 else "more"
+        click.echo(
+            f"without the {name} the reply is {less} likely (log-probability {explanation.log_probability - fall:.1f}, "
+            f"with all {explanation.log_probability:.1f})"
+        )
+    if explanation.sources:
+        click.echo("share of the attention while the reply is written:")
     for source in merged(explanation.sources):
         click.echo(f"{source.share:6.1%}  {title(source)}")
     if output:
