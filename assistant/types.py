@@ -173,10 +173,15 @@ def placed(regions: Iterable[Region]) -> str:
     return ", ".join(f"{title} x{len(where)} ({', '.join(where)})" for title, where in places.items())
 
 
+PLACE_BOUNDS = (0.38, 0.62)
+"""Of a picture's side: what lies before the first is at the left or the top, behind the second at the right or the bottom."""
+
+
 def place_of(across: float, down: float) -> str:
     """A point of a picture in words, from its shares of the width and the height: "top left", "bottom", "center"."""
-    row = "top" if down < 0.38 else "bottom" if down > 0.62 else ""
-    column = "left" if across < 0.38 else "right" if across > 0.62 else ""
+    first, last = PLACE_BOUNDS
+    row = "top" if down < first else "bottom" if down > last else ""
+    column = "left" if across < first else "right" if across > last else ""
     return f"{row} {column}".strip() or "center"
 
 

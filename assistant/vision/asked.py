@@ -248,7 +248,7 @@ def _names(question: str) -> tuple[str, ...]:
 
 
 def _is_drawing(evidence: Evidence) -> bool:
-    """Shapes, and nothing that an encoder of photos is sure of: in two of 291 photos some edge made a rectangle."""
+    """Shapes, and nothing that an encoder of photos is sure of: in a photo an edge may look like a rectangle."""
     sure = bool(evidence.labels) and evidence.labels[0].confidence >= _NAME_CONFIDENCE
     return not sure and any(region.name in SHAPES for region in evidence.regions)
 

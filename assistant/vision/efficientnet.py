@@ -126,7 +126,7 @@ class Convolution(nn.Module):
     """A convolution that pads as TensorFlow's "same" does: the odd pixel goes to the right and the bottom.
 
     Its weights stay as they are from the first picture on. Without gradients oneDNN applies ReLU6 as it writes, to weights that it
-    laid out once: the same numbers, and two pictures through lite2 take a seventh less time, one through the detector a third.
+    laid out once: the same numbers in less time.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], name: str, *, stride: int) -> None:

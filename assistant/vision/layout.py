@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from math import hypot
 
-from assistant.types import Region
+from assistant.types import PLACE_BOUNDS, Region
 from assistant.vision.kinds import plain
 from assistant.vision.question import SHOWN, THING, meant
 
@@ -165,9 +165,12 @@ def with_article(name: str) -> str:
 
 def _reaches(region: Region, place: str) -> bool:
     """Whether a box covers some of a part of the picture without having its middle there."""
-    row, column = (next((side for side in place.split() if side in sides), "") for sides in (("top", "bottom"), ("left", "right")))
-    across = {"left": (0.0, 0.38), "right": (0.62, 1.0)}.get(column, (0.38, 0.62) if place == "center" else (0.0, 1.0))
-    down = {"top": (0.0, 0.38), "bottom": (0.62, 1.0)}.get(row, (0.38, 0.62) if place == "center" else (0.0, 1.0))
+    first, last = PLACE_BOUNDS
+    parts = {"left": (0.0, first), "top": (0.0, first), "right": (last, 1.0), "bottom": (last, 1.0)}
+    named = place.split()
+    elsewhere = PLACE_BOUNDS if place == "center" else (0.0, 1.0)
+    across = next((parts[side] for side in named if side in ("left", "right")), elsewhere)
+    down = next((parts[side] for side in named if side in ("top", "bottom")), elsewhere)
     return region.left < across[1] and region.right > across[0] and region.top < down[1] and region.bottom > down[0]
 
 

@@ -24,11 +24,6 @@ _READING = re.compile(
 """Words of questions that may need what is written, by their beginnings. One too many costs time; one too few, an answer."""
 
 
-def asks_to_read(question: str) -> bool:
-    """Whether the answer may lie in a picture's text: the words say so, there are none, or they are not English or Chinese."""
-    return not _UNDERSTOOD.search(question) or _READING.search(question) is not None
-
-
 _MOST_LINES, _MOST_CHARACTERS = 8, 240
 _IT = r"(?:it|this|that|(?:the|this|that) (?:\w+ ){0,2}?\w+)"
 _ALL = re.compile(
@@ -49,6 +44,11 @@ _WHETHER = re.compile(
 )
 _QUOTED = re.compile(r"[\"“”„«»「『]([^\"“”„«»「『」』\n]{1,80})[\"“”„«»」』]")
 _WORD = re.compile(r"\w+")
+
+
+def asks_to_read(question: str) -> bool:
+    """Whether the answer may lie in a picture's text: the words say so, there are none, or they are not English or Chinese."""
+    return not _UNDERSTOOD.search(question) or _READING.search(question) is not None
 
 
 def read_for(question: str, lines: Sequence[str]) -> str:

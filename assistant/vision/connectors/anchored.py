@@ -16,7 +16,7 @@ from assistant.vision.encoder import FeatureEncoder, Features
 from assistant.vision.kinds import SHAPES
 
 _SURE = 0.5
-"""Of 60 drawings one got a name so sure, and both photos of 291 in which a shape was found."""
+"""So sure of a name, the encoder hardly ever is of a drawing."""
 
 
 class Anchored(nn.Module):
